@@ -133,6 +133,9 @@ class DecisionLog(Protocol):
     def entries(self) -> tuple[LogEntry, ...]:
         """Return all entries; AuditError when the chain is broken."""
 
+    def repair(self) -> None:
+        """Cut off a torn last line: what a stopped append left, and nobody was told of."""
+
 
 class Locks(Protocol):
     """Named locks of a workspace."""

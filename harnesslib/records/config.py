@@ -85,7 +85,7 @@ class CycleConfig(Record):
 
     seed: int = 1
     screen_repeats: int = 2
-    confirm_repeats: int = 5
+    confirm_repeats: int = 7
     verify_repeats: int = 5
     sessions: int = 5
     verify_sessions: int = 3

@@ -91,7 +91,10 @@ class Comparison(Record):
 
 
 class SessionComparison(Record):
-    """First calls after a load, with and without warm-up, paired by session."""
+    """First calls after a load, with and without warm-up, paired by session.
+
+    `warmup_s` is the median time from the first request after an unload to its answer.
+    """
 
     stage: str
     phase: str
@@ -101,7 +104,7 @@ class SessionComparison(Record):
     warm: Estimate
     effect: Estimate
     p_value: float | None
-    load_s: float | None
+    warmup_s: float | None
 
 
 class Summary(Record):

@@ -119,6 +119,7 @@ class Assignment(Record):
     requested_model: str
     session: int = 0
     cold: bool = False
+    warmup_s: float | None = None
 
     @property
     def key(self) -> tuple[str, str, str, int, int]:
@@ -131,8 +132,9 @@ class Sample(Record):
 
     `position` counts the samples of this stage in the order they were started; `session` counts loads of
     the model on purpose (0 where it was not unloaded). `cold` is true where nobody had used the model
-    since it was unloaded. `latency_s` is time waiting for the endpoint, all turns, back-off excluded;
-    none for a sample without an answer. `elapsed_s` is what a user waited, retries included.
+    since it was unloaded. `warmup_s` is how long the warm-up of its session took. `latency_s` is time
+    waiting for the endpoint, all turns, back-off excluded; none for a sample without an answer.
+    `elapsed_s` is what a user waited, retries included.
     """
 
     run_id: str
@@ -153,6 +155,7 @@ class Sample(Record):
     detail: str
     session: int = 0
     cold: bool = False
+    warmup_s: float | None = None
     turns: tuple[tuple[Call, ...], ...] = ()
     text: str = ""
     latency_s: float | None = None
