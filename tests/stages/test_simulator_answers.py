@@ -1,0 +1,255 @@
+from __future__ import annotations
+
+import math
+import statistics
+
+import msgspec
+import pytest
+
+from harnesslib import scoring
+from harnesslib.errors import InputError
+from harnesslib.records import (
+    Call,
+    Case,
+    ExpectedCall,
+    SimulatedModel,
+    SimulatedPhase,
+    SimulatedWorld,
+    Suite,
+    Tool,
+    Turn,
+)
+from harnesslib.simulator import answers
+from harnesslib.simulator.answers import Answer, Playbook, follow, prepare
+from harnesslib.simulator.mistakes import mistakes, plausible_call, reference
+from harnesslib.simulator.wire import ChatMessage
+from harnesslib.suites import load_suite, packaged
+
+WEATHER = Tool(
+    name="weather",
+    description="Weather of a city.",
+    parameters={
+        "type": "object",
+        "required": ["city", "days"],
+        "properties": {
+            "city": {"type": "string"},
+            "days": {"type": "integer", "minimum": 2},
+            "unit": {"enum": ["celsius", "kelvin"]},
+        },
+    },
+)
+TIMER = Tool(
+    name="timer",
+    description="Start a timer.",
+    parameters={"type": "object", "required": ["on"], "properties": {"on": {"type": "boolean"}}},
+)
+ASK_OSLO = ExpectedCall(
+    name="weather",
+    arguments={"city": {"$any": ["Oslo", "oslo"]}, "days": {"$number": 3}, "unit": "celsius"},
+    optional=("unit",),
+)
+START = ExpectedCall(name="timer", arguments={"on": True})
+
+
+def a_case(name: str, *turns: Turn) -> Case:
+    return Case(id=name, skill="s", split="search", turns=turns, tools=("weather", "timer"), notes="")
+
+
+ONE = a_case("one", Turn(user="Weather in Oslo for 3 days?", accept=((ASK_OSLO,),), reply="Mild."))
+NONE = a_case("none", Turn(user="How are you, Maria?", accept=((),), reply="Fine."))
+LONG = a_case(
+    "long",
+    Turn(user="Hello there.", accept=((),), reply="Hello."),
+    Turn(user="Weather in Oslo and a timer.", accept=((ASK_OSLO, START),), reply="Both done."),
+    Turn(user="Another timer.", accept=((START,), (START, START)), reply="Started."),
+)
+SUITE = Suite(
+    name="tiny", version="1", title="", description="", tools=(WEATHER, TIMER), cases=(ONE, NONE, LONG)
+)
+OFFERED = ("weather", "timer")
+
+
+def a_book(accuracy: float, restraint: float, malformed_share: float = 0.1) -> Playbook:
+    phase = SimulatedPhase(accuracy=accuracy, restraint=restraint, flaky_share=0)
+    model = SimulatedModel(id="m", phases={"tiny": phase}, malformed_share=malformed_share)
+    other = SimulatedModel(id="elsewhere", phases={"other": phase})
+    return prepare(SimulatedWorld(version=1, models=(model, other)), {"tiny": SUITE})
+
+
+def said(case: Case, turn: int = 0, *, tools_answered: bool = False) -> list[ChatMessage]:
+    messages = [ChatMessage("system", "Be brief.")]
+    for past in case.turns[:turn]:
+        messages += [
+            ChatMessage("user", past.user),
+            ChatMessage("tool", "{}"),
+            ChatMessage("assistant", "Ok."),
+        ]
+    messages.append(ChatMessage("user", case.turns[turn].user))
+    return [*messages, ChatMessage("assistant"), ChatMessage("tool", "{}")] if tools_answered else messages
+
+
+def ask(book: Playbook, case: Case, turn: int = 0, *, seed: int = 1, tools_answered: bool = False) -> Answer:
+    conversation = follow(said(case, turn, tools_answered=tools_answered))
+    return book.answer("m", conversation, seed=seed, offered=OFFERED)
+
+
+def converse(book: Playbook, case: Case, seed: int) -> tuple[list[tuple[Call, ...]], str]:
+    """Return the calls of each turn, and what was malformed."""
+    turns: list[tuple[Call, ...]] = []
+    for turn in range(len(case.turns)):
+        answer = ask(book, case, turn, seed=seed)
+        turns.append(() if answer.malformed else answer.calls)
+        if answer.malformed:
+            return turns + [()] * (len(case.turns) - turn - 1), "torn arguments"
+    return turns, ""
+
+
+def test_a_solved_conversation_makes_the_reference_calls_and_closes_each_turn_in_words():
+    book = a_book(1, 1)
+    oslo = Call(name="weather", arguments={"city": "Oslo", "days": 3, "unit": "celsius"})
+    start = Call(name="timer", arguments={"on": True})
+    assert Answer(text="Hello.") == ask(book, LONG, 0)
+    assert Answer(calls=(oslo, start)) == ask(book, LONG, 1)
+    assert Answer(text="Both done.") == ask(book, LONG, 1, tools_answered=True)
+    assert Answer(calls=(start,)) == ask(book, LONG, 2)
+    assert Answer(text="Fine.") == ask(book, NONE)
+
+
+@pytest.mark.parametrize("case", [ONE, NONE, LONG])
+def test_a_failed_conversation_is_never_scored_as_a_pass_and_fails_in_several_ways(case):
+    book = a_book(0, 0)
+    outcomes = {scoring.score(case, *converse(book, case, seed)).outcome for seed in range(300)}
+    expected = {"overcalled"} if case is NONE else {"wrong", "abstained", "malformed"}
+    assert (expected - {"abstained"} if case is LONG else expected) <= outcomes
+    assert "pass" not in outcomes
+
+
+@pytest.mark.parametrize("case", [ONE, NONE, LONG])
+def test_a_solved_conversation_is_scored_as_a_pass(case):
+    assert scoring.score(case, *converse(a_book(1, 1), case, 5)).outcome == "pass"
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_the_malformed_share_holds_for_failed_calls(share):
+    book = a_book(0, 0, malformed_share=share)
+    malformed = [bool(converse(book, ONE, seed)[1]) for seed in range(50)]
+    assert [share == 1] * 50 == malformed
+
+
+def test_the_same_seed_says_the_same_and_the_draws_agree_over_a_conversation():
+    book = a_book(0.5, 0.5)
+    first = [converse(book, LONG, seed) for seed in range(100)]
+    assert first == [converse(book, LONG, seed) for seed in range(100)]
+    wrong_turns = {
+        sum(calls != reference(turn) for calls, turn in zip(turns, LONG.turns, strict=True))
+        for turns, malformed in first
+        if not malformed
+    }
+    assert wrong_turns == {0, 1}
+
+
+def test_what_is_no_case_or_past_its_end_or_undeclared_is_answered_in_words():
+    book = a_book(1, 1)
+    lost = follow([ChatMessage("user", "What is love?")])
+    assert answers.UNKNOWN == book.answer("m", lost, seed=1, offered=OFFERED).text
+    assert not book.knows(lost)
+    assert answers.UNKNOWN == book.answer("m", follow([]), seed=1, offered=()).text
+    late = follow([*said(ONE), ChatMessage("user", "And now?")])
+    assert answers.AT_THE_END == book.answer("m", late, seed=1, offered=OFFERED).text
+    known = follow(said(ONE))
+    assert answers.UNDECLARED == book.answer("elsewhere", known, seed=1, offered=OFFERED).text
+
+
+def test_a_tool_that_is_not_offered_is_never_called():
+    answer = a_book(1, 1).answer("m", follow(said(ONE)), seed=1, offered=("timer",))
+    assert Answer(text=answers.ABSTAINED) == answer
+
+
+def test_content_in_parts_is_read_and_other_parts_are_skipped():
+    parts = [
+        {"type": "text", "text": " Weather in "},
+        {"type": "image_url"},
+        {"type": "text", "text": "Oslo"},
+    ]
+    assert follow([ChatMessage("user", parts)]).opening == "Weather in Oslo"
+
+
+def test_latency_is_reproducible_and_has_the_declared_median_and_spread():
+    book = a_book(1, 1)
+    here = follow(said(ONE))
+    drawn = [book.latency_s("m", here, seed=seed) for seed in range(2000)]
+    assert drawn[:5] == [book.latency_s("m", here, seed=seed) for seed in range(5)]
+    assert drawn[0] != book.latency_s("m", follow(said(ONE, tools_answered=True)), seed=0)
+    assert statistics.median(drawn) == pytest.approx(0.02, rel=0.03)
+    assert statistics.stdev(map(math.log, drawn)) == pytest.approx(0.2, rel=0.05)
+
+
+def test_suites_whose_cases_cannot_be_told_apart_are_refused():
+    world = SimulatedWorld(version=1, models=())
+    again = msgspec.structs.replace(SUITE, name="again")
+    with pytest.raises(InputError, match="start with the same words"):
+        prepare(world, {"tiny": SUITE, "again": again})
+    assert prepare(world, {"a": SUITE, "b": SUITE}).scripts
+
+
+def test_a_case_that_nobody_can_fail_is_refused():
+    bare = msgspec.structs.replace(NONE, tools=())
+    suite = msgspec.structs.replace(SUITE, cases=(bare,))
+    with pytest.raises(InputError, match="no simulated model can fail it"):
+        prepare(SimulatedWorld(version=1, models=()), {"tiny": suite})
+
+
+def test_a_mistake_that_another_alternative_accepts_is_left_out():
+    turn = Turn(user="Timers", accept=((START, ASK_OSLO), (START,), (ExpectedCall(name="weather"),)))
+    found = mistakes(SUITE, a_case("x", turn), turn)
+    assert (Call(name="timer", arguments={"on": True}),) not in found["call missing"]
+    assert "abstained" in found
+
+
+@pytest.mark.parametrize(
+    ("schema", "expected"),
+    [
+        ({"type": "integer", "minimum": 5}, 5),
+        ({"type": "integer", "exclusiveMaximum": 1}, 0),
+        ({"type": "number", "maximum": 0.5}, 0.5),
+        ({"type": "string", "format": "date"}, "2026-03-02"),
+        ({"type": "string", "pattern": "^[A-Z]{3}$"}, "USD"),
+        ({"type": "string", "minLength": 8}, "Mariaxxx"),
+        ({"type": "string", "maxLength": 2}, "Ma"),
+        ({"type": ["string", "null"]}, "Maria"),
+        ({"enum": ["a", "b"]}, "a"),
+        ({"const": 4}, 4),
+        ({"examples": ["e"]}, "e"),
+        ({"anyOf": [{"type": "null"}, {"type": "string"}]}, None),
+        ({"type": "array", "items": {"type": "boolean"}, "minItems": 2}, [True, True]),
+        ({"properties": {"a": {"default": 1}}, "required": ["a"]}, {"a": 1}),
+        ({}, "Maria"),
+    ],
+)
+def test_plausible_values_follow_the_schema_and_the_words_of_the_user(schema, expected):
+    tool = Tool(name="t", description="", parameters={"properties": {"x": schema}, "required": ["x"]})
+    assert {"x": expected} == plausible_call(tool, "Is it Maria?").arguments
+
+
+@pytest.mark.parametrize("name", packaged())
+def test_over_the_packaged_suites_references_pass_and_all_mistakes_fail(name, tmp_path):
+    suite = load_suite(name, root=tmp_path)
+    for case in suite.cases:
+        right = [reference(turn) for turn in case.turns]
+        assert ("pass", case.id) == (scoring.score(case, right, "").outcome, case.id)
+        for number, turn in enumerate(case.turns):
+            for kind, tries in mistakes(suite, case, turn).items():
+                for wrong in tries:
+                    outcome = scoring.score(case, [*right[:number], wrong, *right[number + 1 :]], "").outcome
+                    assert outcome != "pass", (case.id, number, kind, wrong)
+
+
+@pytest.mark.parametrize("name", packaged())
+def test_over_the_packaged_suites_overcalls_are_valid_against_their_schemas(name, tmp_path):
+    import jsonschema
+
+    suite = load_suite(name, root=tmp_path)
+    for case in suite.cases:
+        for tool in suite.tools_of(case):
+            call = plausible_call(tool, case.turns[0].user)
+            jsonschema.validate(call.arguments, tool.parameters, cls=jsonschema.Draft202012Validator)
