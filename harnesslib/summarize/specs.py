@@ -1,0 +1,65 @@
+"""One spec in one stage: outcomes, accuracy, restraint, times, cost."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+
+from harnesslib.records import OUTCOMES, CaseResult, Estimate, Sample, Spec, SpecSummary
+from harnesslib.stats import intervals
+
+
+def summarize_spec(spec: Spec, stage: str, samples: Sequence[Sample]) -> SpecSummary:
+    """Return the summary of one spec's samples of one stage (at least one sample).
+
+    Served accuracy is passes over all but infrastructure errors; skill accuracy leaves out timeouts too;
+    restraint is served accuracy of the cases that want no call. Times are those of answers, loading excluded.
+    """
+    counts = Counter(sample.outcome for sample in samples)
+    valid = len(samples) - counts["infra_error"]
+    times = [time for time in map(answer_time, samples) if time is not None]
+    return SpecSummary(
+        spec=spec,
+        stage=stage,
+        samples=len(samples),
+        outcomes={outcome: counts[outcome] for outcome in OUTCOMES},
+        served=intervals.proportion(counts["pass"], valid),
+        skill=intervals.proportion(counts["pass"], valid - counts["timeout"]),
+        restraint=_restraint(samples),
+        latency_p50_s=intervals.quantile(times, 0.5),
+        latency_p95_s=intervals.quantile(times, 0.95),
+        infra_share=counts["infra_error"] / len(samples),
+        requests=sum(sample.requests for sample in samples),
+        input_tokens=sum(sample.input_tokens for sample in samples),
+        output_tokens=sum(sample.output_tokens for sample in samples),
+        cost=math.fsum(sample.cost for sample in samples),
+        cases=_case_results(samples),
+    )
+
+
+def answer_time(sample: Sample) -> float | None:
+    """Return how long an answer took; none without an answer, or where the model may have been loading."""
+    return None if sample.cold or not sample.latency_s else sample.latency_s
+
+
+def _restraint(samples: Sequence[Sample]) -> Estimate:
+    outcomes = [sample.outcome for sample in samples if not sample.wants_call]
+    if not outcomes:
+        return intervals.unmeasured("Wilson", "no case here wants no call")
+    return intervals.proportion(outcomes.count("pass"), len(outcomes) - outcomes.count("infra_error"))
+
+
+def _case_results(samples: Sequence[Sample]) -> tuple[CaseResult, ...]:
+    by_case: dict[str, list[Sample]] = defaultdict(list)
+    for sample in samples:
+        by_case[sample.case_id].append(sample)
+    return tuple(
+        CaseResult(
+            case_id=case_id,
+            skill=group[0].skill,
+            wants_call=group[0].wants_call,
+            outcomes=tuple(sample.outcome for sample in group),
+        )
+        for case_id, group in by_case.items()
+    )

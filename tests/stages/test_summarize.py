@@ -1,0 +1,158 @@
+"""Samples become numbers; what was not measured stays unknown."""
+
+from __future__ import annotations
+
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harnesslib.errors import DataError
+from harnesslib.records import OUTCOMES, PolicyConfig, encode
+from harnesslib.summarize import summarize
+
+POLICY = PolicyConfig()
+
+
+def summary_of(bench, samples=None, pairs=()):
+    return summarize(
+        bench.samples if samples is None else samples,
+        bench.specs,
+        pairs,
+        run_id="r1",
+        leaders={},
+        policy=POLICY,
+    )
+
+
+@pytest.fixture
+def two_arms(bench, spec_of):
+    arms = [spec_of("steady", "atomic"), spec_of("sprinter", "atomic")]
+    bench.take("confirm", arms, 5)
+    bench.pair = ("confirm", arms[1].id, arms[0].id)
+    return bench
+
+
+def broken(sample, outcome="infra_error"):
+    return msgspec.structs.replace(sample, outcome=outcome, latency_s=None)
+
+
+@given(st.lists(st.sampled_from(OUTCOMES), min_size=1, max_size=30))
+def test_a_timeout_fails_what_is_served_and_an_infra_error_leaves_every_count(made_bench, outcomes) -> None:
+    bench = made_bench()
+    bench.take("run", [next(iter(bench.specs.values()))], 2)
+    samples = [broken(s, outcome) for s, outcome in zip(bench.samples, outcomes, strict=False)]
+    seen = summary_of(bench, samples).specs[0]
+    passes, valid = outcomes.count("pass"), len(outcomes) - outcomes.count("infra_error")
+    answered = valid - outcomes.count("timeout")
+    assert (seen.served.n, seen.skill.n) == (valid, answered)
+    assert seen.served.value == (passes / valid if valid else None)
+    assert seen.skill.value == (passes / answered if answered else None)
+    assert seen.infra_share == outcomes.count("infra_error") / len(outcomes)
+    assert sum(seen.outcomes.values()) == len(outcomes)
+
+
+def test_the_order_of_the_samples_does_not_matter(demo) -> None:
+    shuffled = [demo.bench.samples[i] for i in np.random.default_rng(1).permutation(len(demo.bench.samples))]
+    ordered = demo.bench.summary(demo.leaders)
+    demo_again = summarize(
+        shuffled,
+        demo.bench.specs,
+        [(c.stage, c.candidate.id, c.baseline.id) for c in ordered.comparisons],
+        run_id="r1",
+        leaders=ordered.leaders,
+        policy=demo.bench.policy,
+    )
+    assert encode(ordered) == encode(demo_again)
+
+
+def test_restraint_is_measured_on_cases_that_want_no_call_only(two_arms) -> None:
+    seen = summary_of(two_arms).specs[0]
+    unwanted = [s for s in two_arms.samples if not s.wants_call and s.model == "steady"]
+    assert seen.restraint.n == len(unwanted) == 45
+    assert seen.restraint.value == sum(s.outcome == "pass" for s in unwanted) / 45
+
+
+def test_restraint_is_unknown_without_a_case_for_it(two_arms) -> None:
+    wanted = [s for s in two_arms.samples if s.wants_call]
+    summary = summary_of(two_arms, wanted, [two_arms.pair])
+    assert summary.specs[0].restraint.value is None
+    assert summary.specs[0].restraint.reason == "no case here wants no call"
+    seen = summary.comparisons[0]
+    assert (None, None, None) == (seen.restraint_effect.value, seen.restraint_e, seen.restraint_p_value)
+
+
+def test_a_block_with_an_infra_error_is_dropped_in_both_arms(two_arms) -> None:
+    first = two_arms.samples[0]
+    samples = [broken(first), *two_arms.samples[1:]]
+    clean, hurt = (summary_of(two_arms, s, [two_arms.pair]).comparisons[0] for s in (None, samples))
+    assert (clean.dropped_blocks, clean.repeats) == (0, 5)
+    assert (hurt.dropped_blocks, hurt.repeats, hurt.cases) == (1, 4, 24)
+    partner = [s for s in samples if (s.case_id, s.repeat) == (first.case_id, first.repeat)]
+    without = [s for s in two_arms.samples if s not in [first, *partner]]
+    gone = summary_of(two_arms, without, [two_arms.pair]).comparisons[0]
+    assert (hurt.effect, hurt.p_value) == (gone.effect, gone.p_value)
+
+
+def test_a_block_with_one_arm_only_is_dropped(two_arms) -> None:
+    seen = summary_of(two_arms, two_arms.samples[1:], [two_arms.pair]).comparisons[0]
+    assert (seen.dropped_blocks, seen.repeats) == (1, 4)
+
+
+def test_a_pair_without_any_sample_is_compared_as_unknown(bench, spec_of) -> None:
+    pair = ("confirm", spec_of("twin", "atomic").id, spec_of("steady", "atomic").id)
+    seen = summary_of(bench, [], [pair]).comparisons[0]
+    assert (seen.cases, seen.repeats, seen.effect.value, seen.p_value) == (0, 0, None, None)
+    assert (seen.latency_ratio.value, seen.standard_error, seen.overdispersion_p) == (None, None, None)
+
+
+def test_an_unknown_spec_is_an_error_that_names_it(two_arms) -> None:
+    with pytest.raises(DataError, match="spec 'ghost/atomic/000000' is not known"):
+        summary_of(two_arms, pairs=[("confirm", "ghost/atomic/000000", two_arms.pair[2])])
+    strange = [msgspec.structs.replace(two_arms.samples[0], spec_id="ghost/atomic/000000")]
+    with pytest.raises(DataError, match="ghost"):
+        summary_of(two_arms, strange)
+
+
+def test_latency_is_that_of_answers_and_cold_ones_are_left_out(two_arms) -> None:
+    slow = [msgspec.structs.replace(s, latency_s=99.0, cold=True) for s in two_arms.samples[:20]]
+    lost = [broken(s, "timeout") for s in two_arms.samples[20:40]]
+    seen = summary_of(two_arms, [*slow, *lost, *two_arms.samples[40:]]).specs
+    assert sum(item.latency_p50_s.n for item in seen) == 200
+    assert max(item.latency_p95_s.value for item in seen) < 1
+
+
+def test_the_latency_ratio_is_paired_by_case(two_arms) -> None:
+    doubled = [
+        msgspec.structs.replace(s, latency_s=(2 if s.model == "sprinter" else 1) * (1 + int(s.case_id[-2:])))
+        for s in two_arms.samples
+    ]
+    seen = summary_of(two_arms, doubled, [two_arms.pair]).comparisons[0].latency_ratio
+    assert (2.0, 2.0, 2.0) == pytest.approx((seen.value, seen.low, seen.high))
+    assert seen.n == 24
+
+
+def test_sessions_are_paired_even_where_the_arms_are_numbered_apart(bench, spec_of) -> None:
+    bench.sessions("sleepy", "atomic", pairs=5)
+    apart = summary_of(bench).sessions[0]
+    renumbered = [msgspec.structs.replace(s, session=(s.session + 1) // 2) for s in bench.samples]
+    together = summary_of(bench, renumbered).sessions[0]
+    assert apart == together
+    assert (apart.sessions, apart.p_value) == (5, 1 / 32)
+    assert (apart.cold.value, apart.warm.value) == (0.0, 1.0)
+
+
+def test_the_session_is_the_unit_however_many_calls_it_has(bench) -> None:
+    bench.sessions("sleepy", "atomic", pairs=5)
+    twice = [*bench.samples, *(msgspec.structs.replace(s, repeat=1) for s in bench.samples)]
+    once, doubled = summary_of(bench).sessions[0], summary_of(bench, twice).sessions[0]
+    assert (once.effect, once.p_value) == (doubled.effect, doubled.p_value)
+
+
+def test_every_case_keeps_its_outcomes_in_order_of_repeat(two_arms) -> None:
+    seen = summary_of(two_arms).spec(two_arms.pair[1], "confirm")
+    assert len(seen.cases) == 24
+    for case in seen.cases:
+        mine = [s for s in two_arms.samples if s.case_id == case.case_id and s.model == "sprinter"]
+        assert case.outcomes == tuple(s.outcome for s in sorted(mine, key=lambda s: s.repeat))
