@@ -1,0 +1,154 @@
+"""``harness.toml`` and ``routing_config.json`` on disk: read strictly, written whole; generations kept."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from harnesslib import harness_file, routing_file
+from harnesslib.errors import AuditError, ConflictError, DataError, InputError
+from harnesslib.records import HarnessConfig, RoutingConfig, encode_pretty, sha256
+from harnesslib.storage import make_folder, read, read_if_there, speaking, write_atomic, write_once
+
+_GENERATION_FILE = re.compile(r"(\d{6,})\.json")
+
+
+class ConfigManager:
+    """The configs of one workspace; implements `ports.ConfigStore`.
+
+    Parameters
+    ----------
+    root
+        The workspace's folder.
+
+    Notes
+    -----
+    Reading needs no lock: a reader sees the old file or the new one. Writers hold the lock "routing"; a save
+    compares the generation in force once more, so that a forgotten lock is found and not a lost rule.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.harness_path = root / "harness.toml"
+        self.routing_path = root / "routing_config.json"
+        self.generations = root / "generations"
+
+    def harness(self) -> HarnessConfig:
+        """Read ``harness.toml``; InputError names the file, the field and the cure."""
+        text = read_if_there(self.harness_path)
+        if text is None:
+            raise InputError(f"{self.harness_path}: is not there; cure: make a workspace with `harness init`")
+        return harness_file.parse(text, str(self.harness_path))
+
+    def routing(self) -> RoutingConfig:
+        """Read the generation in force; DataError when it is missing, torn or unsound."""
+        return routing_file.parse(self._in_force(), str(self.routing_path))
+
+    def routing_sha256(self) -> str:
+        """Return the hash of the file in force, whatever stands in it."""
+        return sha256(self._in_force())
+
+    def generation(self, generation: int) -> RoutingConfig:
+        """Read a stored generation; DataError when there is none, or it is not what its name says."""
+        return self._stored(generation)[0]
+
+    def next_generation(self) -> int:
+        """Return a number no generation ever had."""
+        stored = []
+        if self.generations.exists():
+            with speaking(self.generations, "list"):
+                names = [_GENERATION_FILE.fullmatch(path.name) for path in self.generations.iterdir()]
+            stored = [int(name[1]) for name in names if name]
+        if read_if_there(self.routing_path) is not None:
+            stored.append(self.routing().generation)
+        return max(stored, default=0) + 1
+
+    def initialise(self, config: RoutingConfig) -> str:
+        """Put the first generation in force and return its hash; ConflictError when there is one already."""
+        return self.save(config, expected_generation=0)
+
+    def save(self, config: RoutingConfig, *, expected_generation: int) -> str:
+        """Store a new generation, put it in force, read it back, and return its hash.
+
+        Parameters
+        ----------
+        config
+            The new generation; its `parent_sha256` is the hash of the file in force.
+        expected_generation
+            The generation it was made from; 0 when it is the first.
+
+        Raises
+        ------
+        ConflictError
+            Another generation is in force, its file was edited, or the number was used before.
+        DataError
+            `config` is unsound, or can't be written; what is in force stays in force.
+        """
+        routing_file.refuse_unsound(config, f"generation {config.generation}")
+        parent = self._expect(expected_generation)
+        if config.parent_sha256 != parent:
+            raise ConflictError(
+                f"{self.routing_path}: its hash is {parent[:12] or 'none'}, generation {config.generation} "
+                f"was made for {config.parent_sha256[:12] or 'none'}; "
+                "cure: make the change again from the file in force"
+            )
+        if config.generation < self.next_generation():
+            raise ConflictError(
+                f"{self.routing_path}: generation {config.generation} was used before, the next one is "
+                f"{self.next_generation()}; cure: make the change again"
+            )
+        data = encode_pretty(config)
+        make_folder(self.generations)
+        write_once(self._path(config.generation), data)
+        return self._put_in_force(data)
+
+    def restore(self, generation: int, *, expected_generation: int) -> str:
+        """Put a stored generation in force, byte for byte, and return its hash.
+
+        Raises
+        ------
+        ConflictError
+            Another generation than the expected one is in force.
+        DataError
+            There is no such generation, or it is damaged; what is in force stays in force.
+        """
+        self._expect(expected_generation)
+        return self._put_in_force(self._stored(generation)[1])
+
+    def _in_force(self) -> bytes:
+        data = read_if_there(self.routing_path)
+        if data is None:
+            cure = f"`harness init` makes the first one; if there was one, {routing_file.CURE}"
+            raise DataError(f"{self.routing_path}: is not there; cure: {cure}")
+        return data
+
+    def _expect(self, generation: int) -> str:
+        """Return the hash of the file in force once its generation is the expected one; "" for none."""
+        there = read_if_there(self.routing_path)
+        found = 0 if there is None else routing_file.parse(there, str(self.routing_path)).generation
+        if found != generation:
+            raise ConflictError(
+                f"{self.routing_path}: generation {found or 'none'} is in force, the change was made for "
+                f"generation {generation or 'none'}; cure: start again from what is in force now"
+            )
+        return "" if there is None else sha256(there)
+
+    def _stored(self, generation: int) -> tuple[RoutingConfig, bytes]:
+        path = self._path(generation)
+        data = read(path)
+        config = routing_file.parse(data, str(path))
+        if config.generation != generation:
+            raise DataError(f"{path}: holds generation {config.generation}; cure: restore it from a backup")
+        return config, data
+
+    def _path(self, generation: int) -> Path:
+        return self.generations / f"{generation:06d}.json"
+
+    def _put_in_force(self, data: bytes) -> str:
+        write_atomic(self.routing_path, data)
+        expected, got = sha256(data), sha256(read(self.routing_path))
+        if got != expected:
+            raise AuditError(
+                f"{self.routing_path}: read back with hash {got[:12]}, expected {expected[:12]}; "
+                "cure: find out which other program writes this file"
+            )
+        return expected

@@ -1,0 +1,96 @@
+"""Samples as a table: journal -> parquet -> frame. Loads DuckDB; import it where it is needed."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias, get_args
+
+import duckdb
+import msgspec
+
+from harnesslib.errors import DataError
+from harnesslib.records import Sample
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+TypeForm: TypeAlias = Any  # a type as an annotation writes it
+_KINDS = {
+    str: "VARCHAR",
+    bool: "BOOLEAN",
+    int: "BIGINT",
+    float: "DOUBLE",
+    float | None: "DOUBLE",
+    datetime: "TIMESTAMPTZ",
+}
+
+
+def _kind(annotation: TypeForm) -> str:
+    if all(isinstance(option, str) for option in get_args(annotation) or (None,)):
+        return "VARCHAR"  # one of some words
+    return _KINDS.get(annotation, "JSON")
+
+
+COLUMNS = {field.name: _kind(field.type) for field in msgspec.structs.fields(Sample)}
+"""Column -> SQL type, from the Sample record; letting DuckDB guess would change types with the data."""
+
+_LARGEST_LINE_BYTES = 256 * 1024 * 1024
+
+
+def write_parquet(journal: Path, target: Path) -> int:
+    """Write the journal's samples as parquet and return how many there are.
+
+    Raises
+    ------
+    DataError
+        A line is no JSON object of these columns, or `target` can't be written.
+    """
+    with _connect(journal) as connection:
+        connection.execute(f"COPY ({_selected(journal)}) TO {_text(str(target))} (FORMAT parquet)")
+        written = f"SELECT count(*) FROM read_parquet({_pattern(target)})"  # noqa: S608 - own, quoted paths
+        row = connection.execute(written).fetchone()
+    return int(row[0]) if row else 0
+
+
+def read_frame(path: Path) -> pd.DataFrame:
+    """Return a journal or its parquet as a frame: one row per sample, columns as in the Sample record."""
+    import pandas as pd
+
+    query = _selected(path) if path.suffix == ".jsonl" else f"FROM read_parquet({_pattern(path)})"
+    with _connect(path) as connection:
+        frame = pd.DataFrame(connection.execute(query).fetchnumpy(), columns=list(COLUMNS))
+    frame["started_at"] = pd.to_datetime(frame["started_at"]).dt.tz_localize("UTC")
+    return frame
+
+
+def _selected(journal: Path) -> str:
+    columns = ", ".join(f"{_text(name)}: {_text(kind)}" for name, kind in COLUMNS.items())
+    options = f"format = 'newline_delimited', maximum_object_size = {_LARGEST_LINE_BYTES}"
+    return f"FROM read_json({_pattern(journal)}, columns = {{{columns}}}, {options})"
+
+
+class _connect:  # noqa: N801 - used as a verb
+    """An in-memory database; DuckDB's errors become DataErrors that name the file."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __enter__(self) -> duckdb.DuckDBPyConnection:
+        self._connection = duckdb.connect(":memory:")
+        return self._connection
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        self._connection.close()
+        if isinstance(error, duckdb.Error):
+            cure = "see the line it names, or restore the run folder from a backup"
+            raise DataError(f"{self._path}: {error}; cure: {cure}") from error
+
+
+def _pattern(path: Path) -> str:
+    """Return a path as DuckDB reads it: it takes `*`, `?` and `[` for patterns."""
+    return _text("".join(f"[{letter}]" if letter in "*?[" else letter for letter in str(path)))
+
+
+def _text(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"
