@@ -1,0 +1,272 @@
+"""What all clients share: a session, bounded answers, and foreign errors mapped to `Failure` in one place."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import aiohttp
+import msgspec
+from multidict import CIMultiDict
+from yarl import URL
+
+from harnesslib.errors import EndpointError, InputError
+from harnesslib.ports import Clock
+from harnesslib.records import Call, ChatRequest, Failure
+
+MAX_ANSWER_BYTES = 8 * 1024 * 1024
+MODELS_TIMEOUT_S = 10.0
+UNLOAD_TIMEOUT_S = 30.0
+_EXCERPT = 160
+_SHOWN_BYTES = 4096
+_OK = 200
+_TEMPORARILY_UNAVAILABLE = 503
+
+ParseCalls = Callable[[Any], tuple[tuple[Call, ...], str]]
+"""Reads an endpoint's `tool_calls`: (calls, "" or why one of them can't be read)."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole answer with status 200."""
+
+    body: bytes
+    content_type: str
+    latency_s: float
+    ttfb_s: float
+
+
+class HttpClient:
+    """One aiohttp session to one endpoint, open inside ``async with``.
+
+    Parameters
+    ----------
+    base_url
+        ``http://`` or ``https://``; without user and password.
+    key
+        Sent as a bearer token, and nowhere else: messages and `repr` never show it.
+    clock
+        Measures latency, and waits where a model is slow to go.
+    parse_calls
+        Reads the `tool_calls` of an answer.
+
+    Raises
+    ------
+    InputError
+        `base_url` is no HTTP address, or holds a password.
+    """
+
+    def __init__(self, base_url: str, *, key: str = "", clock: Clock, parse_calls: ParseCalls) -> None:
+        self._base = _checked(base_url)
+        self._key = key
+        self._clock = clock
+        self._parse_calls = parse_calls
+        self._session: aiohttp.ClientSession | None = None
+        self._headers = CIMultiDict({"Accept-Encoding": "identity", "Content-Type": "application/json"})
+        if key:
+            self._headers["Authorization"] = f"Bearer {key}"
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self._base)!r})"
+
+    async def __aenter__(self) -> Self:
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
+            auto_decompress=False,
+            trust_env=False,
+        )
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+
+    async def _ask(self, method: str, url: URL, content: Any, timeout_s: float) -> Answer | Failure:  # noqa: ANN401 - JSON
+        """Make one attempt: the only place where a foreign error becomes a `Failure`."""
+        if self._session is None:
+            raise EndpointError(f"{self!r}: not open; use it inside `async with`")
+        body = None if content is None else msgspec.json.encode(content)
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await self._exchange(self._session, method, url, body)
+        except TimeoutError:
+            return Failure(kind="timeout", detail=f"no answer within {timeout_s:.3g} s")
+        except aiohttp.ClientConnectorError as error:
+            reason = error.os_error.strerror or type(error.os_error).__name__
+            return self._failed("can't connect", f"{reason} ({url.host}:{url.port})")
+        except aiohttp.ClientResponseError as error:
+            return self._failed("answer is not HTTP", error.message)
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            return self._failed("connection broken", f"{type(error).__name__} {error}")
+
+    async def _exchange(
+        self, session: aiohttp.ClientSession, method: str, url: URL, body: bytes | None
+    ) -> Answer | Failure:
+        started = self._clock.monotonic()
+        sent = session.request(method, url, data=body, headers=self._headers, allow_redirects=False)
+        async with sent as response:
+            first_byte = self._clock.monotonic()
+            received = await _read(response)
+        if isinstance(received, Failure):
+            return received
+        if response.status != _OK:
+            return self._refused(response, received)
+        ended = self._clock.monotonic()
+        return Answer(received, response.content_type, ended - started, first_byte - started)
+
+    def _decode(self, answer: Answer, type_: type[T]) -> T | Failure:
+        """Decode an answer; what is no JSON, or JSON of another shape, is the endpoint's failure."""
+        try:
+            return msgspec.json.decode(answer.body, type=type_)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            start = self._clean(answer.body[:_SHOWN_BYTES].decode("utf-8", "replace"))[:60]
+            return self._failed(
+                "answer can't be read", f"{error} ({answer.content_type}, begins with {start!r})"
+            )
+
+    async def _listed(self, url: URL, type_: type[T]) -> T:
+        """GET one JSON document that every endpoint of this kind has.
+
+        Raises
+        ------
+        EndpointError
+            It can't be had; the message names the cure.
+        """
+        answer = await self._ask("GET", url, None, MODELS_TIMEOUT_S)
+        listed = answer if isinstance(answer, Failure) else self._decode(answer, type_)
+        if isinstance(listed, Failure):
+            raise EndpointError(f"{url}: {listed.detail}; cure: {_cure(listed)}")
+        return listed
+
+    async def _unload_by_generate(self, root: URL, model: str) -> bool:
+        """Unload as Ollama does: an empty generation whose model is to be kept for 0 seconds."""
+        request = {"model": model, "keep_alive": 0}
+        answer = await self._ask("POST", root / "api" / "generate", request, UNLOAD_TIMEOUT_S)
+        return isinstance(answer, Answer)
+
+    def _refused(self, response: aiohttp.ClientResponse, body: bytes) -> Failure:
+        message = _message(body)
+        if response.status == _TEMPORARILY_UNAVAILABLE and "loading" in message.lower():
+            return Failure(kind="loading", detail=self._clean(message), status=response.status)
+        return Failure(
+            kind="infra_error",
+            detail=f"HTTP {response.status}: {self._clean(message)}",
+            status=response.status,
+            retry_after_s=self._retry_after(response.headers.get("Retry-After", "")),
+        )
+
+    def _failed(self, what: str, detail: str) -> Failure:
+        return Failure(kind="infra_error", detail=f"{what}: {self._clean(detail)}")
+
+    def _clean(self, text: str) -> str:
+        """Return what may stand in a message: short, on one line, without the key that a host may echo."""
+        shown = text.replace(self._key, "***") if self._key else text
+        return " ".join(shown.split())[:_EXCERPT]
+
+    def _retry_after(self, header: str) -> float | None:
+        """Return the seconds that a Retry-After asks for, given in seconds or as a date."""
+        try:
+            seconds = float(header)
+        except ValueError:
+            try:
+                until = parsedate_to_datetime(header)
+            except ValueError:
+                return None
+            seconds = (until.replace(tzinfo=until.tzinfo or UTC) - self._clock.now()).total_seconds()
+        return max(0.0, seconds) if math.isfinite(seconds) else None
+
+
+def _checked(base_url: str) -> URL:
+    try:
+        url = URL(base_url)
+    except ValueError as error:
+        raise InputError(f"base_url {base_url!r}: not an address ({error})") from error
+    if url.password or url.user:
+        raise InputError(
+            f"base_url of host {url.host}: holds a user or a password; "
+            "name an environment variable in key_env instead"
+        )
+    if url.scheme not in {"http", "https"} or not url.host:
+        raise InputError(
+            f"base_url {base_url!r}: got scheme {url.scheme!r}, expected http or https; "
+            "write it as http://127.0.0.1:8080"
+        )
+    return url.with_path(url.path.rstrip("/"))
+
+
+async def _read(response: aiohttp.ClientResponse) -> bytes | Failure:
+    """Read a body, but never more than the bound, and never one that would have to be unpacked."""
+    packed = response.headers.get("Content-Encoding", "identity")
+    if packed != "identity":
+        response.close()
+        return Failure(
+            kind="infra_error", detail=f"answer is packed: {packed[:20]}, though identity was asked"
+        )
+    parts: list[bytes] = []
+    size = 0
+    async for part in response.content.iter_any():
+        parts.append(part)
+        size += len(part)
+        if size > MAX_ANSWER_BYTES:
+            response.close()
+            bound = MAX_ANSWER_BYTES // 1024 // 1024
+            return Failure(kind="infra_error", detail=f"answer is too long: more than {bound} MB")
+    return b"".join(parts)
+
+
+def _message(body: bytes) -> str:
+    """Return what an error answer says: the message of its JSON, or its beginning."""
+    try:
+        decoded = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return body[:_SHOWN_BYTES].decode("utf-8", "replace")
+    error = decoded.get("error", decoded) if isinstance(decoded, dict) else decoded
+    message = error.get("message", error) if isinstance(error, dict) else error
+    return str(message)
+
+
+def text_of(value: Any) -> str:  # noqa: ANN401 - what an endpoint sends can be anything
+    """Return the text of a content, which may be none, a string or a list of parts."""
+    if isinstance(value, list):
+        return "".join(text_of(part.get("text")) for part in value if isinstance(part, dict))
+    return value if isinstance(value, str) else ""
+
+
+def count_of(value: Any) -> int | None:  # noqa: ANN401 - what an endpoint sends can be anything
+    """Return a count, or none where there is no sensible one."""
+    return value if type(value) is int and value >= 0 else None
+
+
+def tools_of(request: ChatRequest) -> dict[str, Any]:
+    """Return the part of a request that offers tools; without tools there is none."""
+    offered = [{"type": "function", "function": tool} for tool in request.tools]
+    return {"tools": offered} if offered else {}
+
+
+def _cure(failure: Failure) -> str:
+    """Name what most likely helps."""
+    if failure.kind == "timeout":
+        return "check that the endpoint is up and not overloaded"
+    if failure.kind == "loading":
+        return "wait until it has loaded its model"
+    if failure.status in {401, 403}:
+        return "set the variable that key_env names to a valid key"
+    if failure.detail.startswith("can't connect"):
+        return "start the endpoint, or correct base_url in harness.toml"
+    return "correct base_url and client in harness.toml: this address does not speak that protocol"

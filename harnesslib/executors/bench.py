@@ -1,0 +1,285 @@
+"""Many samples for one run: skips what the journal holds, takes the rest, journals each as it ends."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
+from importlib import import_module
+
+import msgspec
+
+from harnesslib.errors import EndpointError, InputError
+from harnesslib.executors.attempt import Target, WarmUp, take, warm_up
+from harnesslib.executors.local import run_all
+from harnesslib.ports import Client, Clock, Effects, Events, Journal
+from harnesslib.records import Assignment, Case, Sample, Spec, Suite
+
+SAME_FAILURES = 10
+LOCK_WAIT_S = 60.0
+WARM_UP_BUDGET_S = 300.0
+PROGRESS_INTERVAL_S = 0.1
+
+Key = tuple[str, str, str, int, int]
+
+
+class Breaker:
+    """Tells an endpoint's outage from samples.
+
+    Infrastructure failures of the same kind in a row are held back. When another result follows they were
+    samples, and may be journalled; when `limit` is reached they were the outage, and will be taken again.
+    """
+
+    def __init__(self, limit: int = SAME_FAILURES) -> None:
+        self.limit = limit
+        self.held: list[Sample] = []
+
+    @property
+    def tripped(self) -> bool:
+        """Whether the endpoint is out."""
+        return len(self.held) >= self.limit
+
+    def admit(self, sample: Sample) -> list[Sample]:
+        """Take note of a sample; returns the samples that may be journalled now."""
+        if sample.outcome != "infra_error":
+            return [*self.release(), sample]
+        released = [] if self._continues(sample) else self.release()
+        self.held.append(sample)
+        return released
+
+    def release(self) -> list[Sample]:
+        """Return what was held back; nothing of an outage."""
+        if self.tripped:
+            return []
+        released, self.held = self.held, []
+        return released
+
+    def _continues(self, sample: Sample) -> bool:
+        """Whether a failure is of the kind of those held; the part after the colon differs by request."""
+        kinds = {held.detail.partition(":")[0] for held in self.held}
+        return self.tripped or kinds <= {sample.detail.partition(":")[0]}
+
+
+class Progress:
+    """Emits how far a measurement is, ten times a second at the most."""
+
+    def __init__(self, events: Events, clock: Clock, *, state: str, done: int, total: int) -> None:
+        self._events = events
+        self._clock = clock
+        self._state = state
+        self._done = done
+        self._total = total
+        self._last = float("-inf")
+
+    def step(self) -> None:
+        """Count one sample."""
+        self._done += 1
+        now = self._clock.monotonic()
+        if self._done >= self._total or now - self._last >= PROGRESS_INTERVAL_S:
+            self._last = now
+            self.say(f"{self._done} of {self._total} samples")
+
+    def say(self, message: str) -> None:
+        """Say something out of the ordinary."""
+        self._events.emit(self._state, message, self._done, self._total)
+
+
+class Bench:
+    """Where the samples of one run are taken; made by `opened`.
+
+    Parameters
+    ----------
+    wanted
+        Everything that is to be measured, whether the journal holds it or not.
+    effects
+        Clients, clock, stores.
+    journal
+        Open journal of the run.
+    run_id
+        The run.
+    state
+        What the run is doing, for progress events.
+    """
+
+    def __init__(
+        self, wanted: Sequence[Assignment], effects: Effects, journal: Journal, *, run_id: str, state: str
+    ) -> None:
+        self.effects = effects
+        self.run_id = run_id
+        self._journal = journal
+        self._harness = effects.config.harness()
+        self._taken: dict[Key, Sample] = {sample.key: sample for sample in effects.runs.samples(run_id)}
+        self._positions = Counter(sample.stage for sample in self._taken.values())
+        self._cases = _cases(wanted, effects)
+        self._endpoints = {job.spec.model: self._harness.model(job.spec.model).endpoint for job in wanted}
+        self._breakers = {name: Breaker() for name in self._endpoints.values()}
+        self._working: Counter[str] = Counter()
+        self._waiting: list[Sample] = []
+        self._writing = asyncio.Lock()
+        self.warm_ups: list[WarmUp] = []
+        self.progress = Progress(
+            effects.events,
+            effects.clock,
+            state=state,
+            done=len(wanted) - len(self.missing(wanted)),
+            total=len(wanted),
+        )
+
+    @asynccontextmanager
+    async def connected(self) -> AsyncIterator[None]:
+        """Open the clients of all endpoints in use."""
+        async with AsyncExitStack() as stack:
+            for name in sorted(self._breakers):
+                await stack.enter_async_context(self.effects.clients[name])
+            yield
+
+    def missing(self, assignments: Iterable[Assignment]) -> tuple[Assignment, ...]:
+        """Return the assignments that the journal does not hold yet."""
+        return tuple(job for job in assignments if job.key not in self._taken)
+
+    def endpoint(self, spec: Spec) -> str:
+        """Return the name of the endpoint that serves a spec."""
+        return self._endpoints[spec.model]
+
+    def client(self, spec: Spec) -> Client:
+        """Return the client of the endpoint that serves a spec."""
+        return self.effects.clients[self.endpoint(spec)]
+
+    def is_out(self, spec: Spec) -> bool:
+        """Whether the spec's endpoint was given up."""
+        return self._breakers[self.endpoint(spec)].tripped
+
+    async def take_all(self, assignments: Sequence[Assignment]) -> None:
+        """Take what is missing, in order; all endpoints at the same time, each with its concurrency."""
+        queues: dict[str, list[Assignment]] = {}
+        for job in self.missing(assignments):
+            queues.setdefault(self.endpoint(job.spec), []).append(job)
+        await run_all(queues.items(), self._take_queue, limit=max(1, len(queues)))
+
+    async def take_one(self, assignment: Assignment) -> None:
+        """Take one sample and journal it, unless its endpoint is out."""
+        spec = assignment.spec
+        name = self.endpoint(spec)
+        if self.is_out(spec):
+            return
+        position = self._positions[assignment.stage]
+        self._positions[assignment.stage] += 1
+        placed = msgspec.structs.replace(assignment, position=position)
+        suite, case = self._cases[spec.phase, assignment.case_id]
+        self._working[name] += 1
+        try:
+            sample = await take(placed, case, suite, self._target(spec, name))
+        finally:
+            self._working[name] -= 1
+        self._waiting += self._breakers[name].admit(sample)
+        async with self._writing:
+            batch, self._waiting = self._waiting, []
+            if batch:
+                # In a thread: a slow disk must not stop the clock of the requests in flight.
+                await asyncio.to_thread(self._write, batch)
+
+    async def warm(self, spec: Spec) -> WarmUp:
+        """Warm a model up; the time it takes belongs to no sample."""
+        clock = self.effects.clock
+        result = await warm_up(self.client(spec), spec, clock=clock, budget_s=WARM_UP_BUDGET_S)
+        self.warm_ups.append(result)
+        how = "answered" if result.ok else f"did not answer ({result.detail})"
+        self.progress.say(f"warm-up of {spec.model}: {how} after {result.seconds:.2f} s")
+        return result
+
+    def samples(self, assignments: Iterable[Assignment]) -> tuple[Sample, ...]:
+        """Return the samples of `assignments`, those of an earlier attempt at this run included."""
+        return tuple(self._taken[job.key] for job in assignments if job.key in self._taken)
+
+    def release(self) -> None:
+        """Journal what was held back and is no outage."""
+        for breaker in self._breakers.values():
+            self._waiting += breaker.release()
+        self._write(self._waiting)
+        self._waiting = []
+
+    def check(self) -> None:
+        """Raise EndpointError when an endpoint was given up."""
+        for name, breaker in sorted(self._breakers.items()):
+            if breaker.tripped:
+                raise EndpointError(
+                    f"endpoint '{name}': {breaker.limit} samples in a row failed the same way "
+                    f"({breaker.held[-1].detail}); it was given up, other samples are kept; "
+                    "cure: start or repair it (`harness doctor` tells more), then resume the run"
+                )
+
+    async def _take_queue(self, queue: tuple[str, list[Assignment]]) -> None:
+        name, assignments = queue
+        cold = {job.spec.model: job.spec for job in assignments if job.spec.settings.warmup}
+        for spec in cold.values():
+            await self.warm(spec)
+        await run_all(assignments, self.take_one, self._harness.endpoints[name].concurrency)
+
+    def _target(self, spec: Spec, name: str) -> Target:
+        model = self._harness.model(spec.model)
+        return Target(
+            client=self.effects.clients[name],
+            clock=self.effects.clock,
+            run_id=self.run_id,
+            price=(model.price_input, model.price_output),
+            concurrency=self._working[name],
+        )
+
+    def _write(self, samples: Iterable[Sample]) -> None:
+        for sample in samples:
+            self._journal.append(sample)
+            self._taken[sample.key] = sample
+            self.progress.step()
+
+
+@contextmanager
+def opened(wanted: Sequence[Assignment], effects: Effects, *, run_id: str, state: str) -> Iterator[Bench]:
+    """Open a bench: its endpoints locked, its journal open.
+
+    Raises
+    ------
+    InputError
+        An assignment names a model or a variant that does not exist.
+    LockedError
+        Another process measures one of the endpoints.
+    """
+    # Scoring loads this when it first needs it; in mid-measurement that would stall all requests in flight.
+    import_module("scipy.optimize")
+    _check(wanted, effects)
+    harness = effects.config.harness()
+    names = {harness.model(job.spec.model).endpoint for job in wanted}
+    with ExitStack() as stack:
+        for name in sorted(names):
+            stack.enter_context(effects.locks.hold(f"endpoint-{name}", wait_s=LOCK_WAIT_S))
+        journal = stack.enter_context(effects.runs.journal(run_id))
+        bench = Bench(wanted, effects, journal, run_id=run_id, state=state)
+        try:
+            yield bench
+        finally:
+            bench.release()
+
+
+def _check(wanted: Iterable[Assignment], effects: Effects) -> None:
+    models = {model.id for model in effects.config.harness().models}
+    for spec in {job.spec.id: job.spec for job in wanted}.values():
+        if spec.model not in models:
+            raise InputError(
+                f"harness.toml: model '{spec.model}' is to be measured in phase '{spec.phase}'; "
+                f"got models {', '.join(sorted(models))}; add it to [[models]]"
+            )
+        if spec.settings.variant != "native":
+            raise InputError(
+                f"{spec.model}/{spec.phase}: variant; got '{spec.settings.variant}', expected 'native'; "
+                "correct settings.variant in harness.toml"
+            )
+
+
+def _cases(wanted: Iterable[Assignment], effects: Effects) -> dict[tuple[str, str], tuple[Suite, Case]]:
+    """Map (phase, case id) to the case and its suite, for all phases in use."""
+    phases = effects.config.harness().phases
+    found: dict[tuple[str, str], tuple[Suite, Case]] = {}
+    for phase in {job.spec.phase for job in wanted}:
+        suite = effects.suites[phases[phase].suite]
+        found |= {(phase, case.id): (suite, case) for case in suite.cases}
+    return found
