@@ -1,0 +1,48 @@
+"""The cycle report: each function takes the records of a cycle and returns a section.
+
+A notebook shows a section as the value of its cell; sections are joined with ``+``. Every section has
+something true to say whatever is missing.
+"""
+
+from __future__ import annotations
+
+from harnesslib.report.evidence import audit, budget, cases, environment, history, models, speed
+from harnesslib.report.html import Section
+from harnesslib.report.sections import causes, decisions, effects, plan, truth, verdict, verification
+
+__all__ = [
+    "SECTIONS",
+    "Section",
+    "audit",
+    "budget",
+    "cases",
+    "causes",
+    "decisions",
+    "effects",
+    "environment",
+    "history",
+    "models",
+    "plan",
+    "speed",
+    "truth",
+    "verdict",
+    "verification",
+]
+
+SECTIONS = (
+    verdict,
+    decisions,
+    effects,
+    verification,
+    causes,
+    truth,
+    plan,
+    models,
+    cases,
+    speed,
+    history,
+    budget,
+    audit,
+    environment,
+)
+"""All sections, in the order of the page."""

@@ -1,0 +1,1 @@
+"""Records as the rows a report shows. Pure: no file, no clock, no HTML."""

@@ -1,0 +1,177 @@
+"""The first thing a reader sees: what the cycle changed, how sure that is, and what it cost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from harnesslib.records import CycleRecords, Decision, Verification
+from harnesslib.report.view.arms import phases
+from harnesslib.report.view.numbers import (
+    count,
+    duration,
+    listed,
+    moment,
+    percent,
+    plural,
+    points,
+    span,
+)
+
+_TONES = {
+    "promoted": ("good", "changed and proven"),
+    "partly_kept": ("warn", "partly kept"),
+    "rolled_back": ("bad", "rolled back"),
+    "unchanged": ("info", "unchanged"),
+    "undecided": ("warn", "undecided"),
+}
+_STOPPED = {"running": ("info", "running"), "failed": ("bad", "failed"), "lost": ("bad", "lost")}
+
+
+@dataclass(frozen=True)
+class Fact:
+    """A key number with what it is."""
+
+    value: str
+    label: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Title, one sentence, some more, and the key numbers."""
+
+    tone: str
+    word: str
+    title: str
+    lead: str
+    lines: tuple[str, ...]
+    facts: tuple[Fact, ...]
+    meta: tuple[str, ...]
+    simulated: bool
+
+
+def verdict(records: CycleRecords) -> Verdict:
+    """Return what the top of the page says, whatever the cycle came to."""
+    manifest = records.manifest
+    if records.outcome is not None:
+        tone, word = _TONES[records.outcome.status]
+        lead = records.outcome.headline
+    else:
+        tone, word = _STOPPED.get(manifest.status, ("warn", "no outcome"))
+        lead = _unfinished(records)
+    return Verdict(
+        tone=tone,
+        word=word,
+        title=_title(records),
+        lead=lead,
+        lines=_lines(records),
+        facts=(*_baseline_facts(records), *_gain_facts(records), *_effort_facts(records)),
+        meta=_meta(records),
+        simulated=manifest.simulated,
+    )
+
+
+def verified(records: CycleRecords) -> tuple[tuple[Decision, Verification], ...]:
+    """Return each decision that was measured again, with its verification."""
+    if records.verifications is None or records.decisions is None:
+        return ()
+    by_id = {decision.id: decision for decision in records.decisions.decisions}
+    pairs = ((by_id.get(item.decision_id), item) for item in records.verifications.verifications)
+    return tuple((decision, item) for decision, item in pairs if decision is not None)
+
+
+def _title(records: CycleRecords) -> str:
+    if records.outcome is None:
+        ends = {"running": "This cycle is still running", "done": "This cycle ended without an outcome"}
+        return ends.get(records.manifest.status, "This cycle stopped before its end")
+    before, after = records.routing_before, records.routing_after
+    if before is None or after is None:
+        return "What the cycle concluded"
+    served = {phase: item.spec.model for phase, item in after.baselines.items()}
+    moved = [
+        f"{served[phase]} now serves {phase}"
+        for phase, item in before.baselines.items()
+        if phase in served and item.spec.model != served[phase]
+    ]
+    if moved:
+        return listed(tuple(moved))
+    if before.rules != after.rules or before.baselines != after.baselines:
+        return "The same models serve, under new rules"
+    kept = listed(tuple(dict.fromkeys(f"{model} keeps {phase}" for phase, model in served.items())))
+    return f"No change: {kept}" if kept else "No change"
+
+
+def _unfinished(records: CycleRecords) -> str:
+    manifest = records.manifest
+    if manifest.status == "running":
+        return "The cycle has not come to an outcome yet; what is known so far follows."
+    reason = manifest.reason or "no reason was recorded"
+    return f"The cycle did not come to an outcome: {reason}. Nothing below is a verdict."
+
+
+def _lines(records: CycleRecords) -> tuple[str, ...]:
+    lines = []
+    if records.decisions is not None:
+        made = records.decisions.decisions
+        tally = [(sum(d.verdict == name for d in made), name) for name in ("PROMOTE", "HOLD", "REJECT")]
+        words = {"PROMOTE": "promoted", "HOLD": "put on hold", "REJECT": "rejected"}
+        said = tuple(f"{number} {words[name]}" for number, name in tally if number)
+        number = plural(len(made), "proposed change")
+        lines.append(f"{number}: {listed(said)}." if made else "No change was proposed.")
+    checked = verified(records)
+    if checked:
+        kept = sum(item.kept for _, item in checked)
+        lost = len(checked) - kept
+        undone = f"; {lost} rolled back" if lost else "; nothing had to be rolled back"
+        lines.append(f"Measured again on fresh questions, {kept} of {len(checked)} held{undone}.")
+    return tuple(lines)
+
+
+def _baseline_facts(records: CycleRecords) -> tuple[Fact, ...]:
+    before, after = records.routing_before, records.routing_after
+    if before is None or after is None or records.outcome is None:
+        return ()
+    facts = []
+    for phase in phases(records):
+        old, new = before.baselines.get(phase), after.baselines.get(phase)
+        if old is None or new is None:
+            continue
+        if old.spec == new.spec:
+            facts.append(Fact(new.spec.model, f"still serves {phase}"))
+        else:
+            facts.append(Fact(f"{old.spec.model} → {new.spec.model}", f"serves {phase}"))
+    return tuple(facts)
+
+
+def _gain_facts(records: CycleRecords) -> tuple[Fact, ...]:
+    facts = []
+    for decision, item in verified(records):
+        if decision.recommendation.action != "promote" or item.effect.value is None:
+            continue
+        state = "credited gain" if item.kept else "seen when measured again, so rolled back"
+        label = f"{decision.recommendation.phase}, {state}; {span(item.effect)}"
+        facts.append(Fact(f"{points(item.effect.value)} points", label))
+    if facts or records.outcome is None:
+        return tuple(facts)
+    known = ((phase, value) for phase, value in records.outcome.accuracy.items() if value is not None)
+    return tuple(Fact(percent(value), f"served accuracy, {phase}") for phase, value in known)
+
+
+def _effort_facts(records: CycleRecords) -> tuple[Fact, ...]:
+    if not records.samples:
+        return ()
+    requests = sum(sample.requests for sample in records.samples)
+    ended = records.outcome.ended_at if records.outcome else records.manifest.ended_at
+    took = f" in {duration((ended - records.manifest.started_at).total_seconds())}" if ended else ""
+    return (Fact(count(len(records.samples)), f"samples, {count(requests)} requests{took}"),)
+
+
+def _meta(records: CycleRecords) -> tuple[str, ...]:
+    manifest = records.manifest
+    parts = [f"run {manifest.run_id}", moment(manifest.started_at)]
+    if records.outcome is not None:
+        outcome = records.outcome
+        if outcome.generation == outcome.generation_before:
+            parts.append(f"routing generation {outcome.generation}")
+        else:
+            parts.append(f"routing generation {outcome.generation_before} → {outcome.generation}")
+    return tuple(parts)
