@@ -1,0 +1,216 @@
+"""``harness cycle``, ``demo`` and ``report``: run a cycle through its notebook, and show how it ended."""
+
+from __future__ import annotations
+
+import os
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from harnesslib.cli.output import json_option, progress, quiet_option, show, table, workspace_option
+from harnesslib.errors import EXIT_NOT_PROMOTED, HarnessError, InputError, LockedError
+from harnesslib.records import CycleOutcome
+from harnesslib.records.base import Record
+
+if TYPE_CHECKING:
+    from harnesslib.workspace import Workspace
+
+
+class CycleResult(Record):
+    """What ``harness cycle`` prints with --json."""
+
+    outcome: CycleOutcome
+    report: str
+    notebook: str
+
+
+@click.command("cycle")
+@workspace_option
+@click.option(
+    "--resume",
+    "run_id",
+    metavar="RUN",
+    default="",
+    help="Go on with this cycle ('last' = the newest unfinished).",
+)
+@click.option("--require-promote", is_flag=True, help="Exit with 3 when nothing was promoted and kept.")
+@click.option("--timeout", "timeout_s", type=click.FloatRange(min=1), help="Stop after so many seconds.")
+@quiet_option
+@json_option
+def cycle_command(
+    workspace: Path,
+    run_id: str,
+    require_promote: bool,
+    timeout_s: float | None,
+    quiet: bool,
+    as_json: bool,
+) -> int:
+    """Run one cycle: measure, decide, apply, prove, keep or undo.
+
+    The cycle is a notebook run by papermill; its executed copy and the HTML report lie in the run's
+    folder. Nothing is asked: what passes all gates is applied, measured again on fresh cases, and kept or
+    rolled back.
+    """
+    from harnesslib.workspace import Workspace
+
+    with Workspace(workspace) as place:
+        place.require()
+        result = run_cycle(place, run_id, timeout_s=timeout_s, quiet=quiet)
+    show(result, in_words(result), as_json=as_json)
+    improved = result.outcome.status in {"promoted", "partly_kept"}
+    return EXIT_NOT_PROMOTED if require_promote and not improved else 0
+
+
+@click.command("demo")
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False), default=Path())
+@quiet_option
+@json_option
+def demo_command(folder: Path, quiet: bool, as_json: bool) -> int:
+    """Make a demo workspace in FOLDER if there is none, and run one cycle in it.
+
+    The demo measures six simulated models, served by the built-in server on this machine, whose truth is
+    declared: the report ends with what was concluded beside what is true.
+    """
+    from harnesslib.cli.setting_up import init_demo
+    from harnesslib.workspace import Workspace
+
+    with Workspace(folder) as place:
+        if not place.exists():
+            init_demo(place)
+            click.echo(f"Made a demo workspace in {place.root}", err=True)
+        result = run_cycle(place, "", timeout_s=None, quiet=quiet)
+    show(result, in_words(result), as_json=as_json)
+    return 0
+
+
+@click.command("report")
+@click.argument("run", default="last")
+@workspace_option
+@json_option
+def report_command(run: str, workspace: Path, as_json: bool) -> int:
+    """Render the HTML report of a cycle again and print its path (RUN: an id, or 'last')."""
+    from harnesslib.workspace import Workspace
+
+    with Workspace(workspace) as place:
+        place.require()
+        manifest = place.runs.latest(kind="cycle") if run == "last" else place.runs.manifest(run)
+        if manifest is None:
+            raise InputError(f"{place.root}: no cycle has been run yet; run one with `harness cycle`")
+        report = render(place, manifest.run_id)
+    show({"run_id": manifest.run_id, "report": str(report)}, str(report), as_json=as_json)
+    return 0
+
+
+def run_cycle(place: Workspace, run_id: str, *, timeout_s: float | None, quiet: bool) -> CycleResult:
+    """Run (or go on with) a cycle through its notebook; the report is rendered whatever happens."""
+    from harnesslib.notebook_runner import run_notebook
+
+    owner = place.locks.owner("cycle")
+    if owner:
+        raise LockedError(
+            f"workspace {place.root}: a cycle is running here (pid {owner.pid} on {owner.host} since "
+            f"{owner.since:%H:%M:%S}); wait for it to end, then try again"
+        )
+    run_id = _unfinished(place, run_id) or place.new_cycle({"resumed": False})
+    folder = place.runs.path(run_id)
+    os.environ["HARNESS_COMMAND"] = "harness cycle"
+    try:
+        with progress(partial(place.runs.read_events, run_id), "starting the notebook kernel", quiet=quiet):
+            run_notebook(
+                notebook_path("cycle"),
+                folder / "cycle.ipynb",
+                {"workspace": str(place.root), "run_id": run_id},
+                run_id=run_id,
+                timeout_s=timeout_s,
+                log_dir=folder,
+            )
+    except HarnessError as error:
+        close_failed(place, run_id, error)
+        raise
+    report = render(place, run_id)
+    outcome = place.runs.load(run_id, "outcome", CycleOutcome)
+    if outcome is None:
+        raise InputError(
+            f"{folder}: the notebook ended without an outcome; was notebooks/cycle.ipynb changed?"
+        )
+    return CycleResult(outcome=outcome, report=str(report), notebook=str(folder / "cycle.ipynb"))
+
+
+def close_failed(place: Workspace, run_id: str, error: HarnessError) -> None:
+    """Write down why a cycle failed, and render what there is."""
+    import msgspec
+
+    manifest = place.runs.manifest(run_id)
+    if manifest.status == "running":
+        changes: dict[str, Any] = {"status": "failed", "reason": str(error), "exit_code": error.exit_code}
+        place.runs.save_manifest(msgspec.structs.replace(manifest, ended_at=place.clock.now(), **changes))
+    if (place.runs.path(run_id) / "cycle.ipynb").is_file():
+        report = render(place, run_id)
+        click.echo(f"What there is of this cycle: {report}", err=True)
+        click.echo(f"Go on with it: harness cycle --resume {run_id}", err=True)
+
+
+def _unfinished(place: Workspace, run_id: str) -> str:
+    """Return the cycle to go on with, reopened; "" when a new one is wanted."""
+    import msgspec
+
+    if not run_id:
+        return ""
+    unfinished = [m for m in place.runs.manifests() if m.kind == "cycle" and m.status != "done"]
+    chosen = unfinished[-1:] if run_id == "last" else [m for m in unfinished if m.run_id == run_id]
+    if not chosen:
+        raise InputError(
+            f"--resume {run_id}: no unfinished cycle of that name; unfinished: "
+            f"{', '.join(m.run_id for m in unfinished) or 'none'}"
+        )
+    place.runs.save_manifest(
+        msgspec.structs.replace(chosen[0], status="running", ended_at=None, reason="", exit_code=None)
+    )
+    return chosen[0].run_id
+
+
+def render(place: Workspace, run_id: str) -> Path:
+    """Render a cycle's report from its executed notebook."""
+    from harnesslib.report.page import render as render_page
+
+    folder = place.runs.path(run_id)
+    executed = folder / "cycle.ipynb"
+    if not executed.is_file():
+        raise InputError(
+            f"{folder}: this cycle has no executed notebook; go on with it: harness cycle --resume {run_id}"
+        )
+    render_page(executed, folder / "report.html")
+    return folder / "report.html"
+
+
+def notebook_path(name: str) -> Path:
+    """Return a notebook that comes with the package: in the wheel, or beside a source checkout."""
+    package = Path(__file__).resolve().parent.parent
+    for folder in (package / "_notebooks", package.parent / "notebooks"):
+        if (folder / f"{name}.ipynb").is_file():
+            return folder / f"{name}.ipynb"
+    raise InputError(f"notebook '{name}' is not installed; reinstall harnesslib")
+
+
+def in_words(result: CycleResult) -> str:
+    """Return the end of a cycle for people."""
+    outcome = result.outcome
+    lines = ["", f"Verdict: {outcome.headline}", ""]
+    rows = [
+        (phase, model, "n/a" if outcome.accuracy[phase] is None else f"{outcome.accuracy[phase]:.1%}")
+        for phase, model in sorted(outcome.baselines.items())
+    ]
+    lines += [table(("phase", "served by", "served accuracy"), rows), ""]
+    if outcome.truth:
+        right = sum(row.right for row in outcome.truth)
+        lines += [
+            f"Simulated models: {right} of {len(outcome.truth)} conclusions agree with the declared truth.",
+            "",
+        ]
+    lines += [
+        f"Routing: generation {outcome.generation} (before: {outcome.generation_before})",
+        f"Report: {result.report}",
+    ]
+    return "\n".join(lines)

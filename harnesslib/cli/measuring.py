@@ -1,0 +1,132 @@
+"""``harness run`` and ``suite``."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import click
+import msgspec
+
+from harnesslib.cli.output import json_option, progress, quiet_option, show, table, workspace_option
+from harnesslib.errors import InputError
+from harnesslib.records import SPLITS, Estimate, SpecSummary, Split
+
+
+def interval(estimate: Estimate, scale: float = 1.0) -> str:
+    """Return an estimate for people: value and interval, or why there is none."""
+    if estimate.value is None:
+        return f"n/a ({estimate.reason})"
+    value = f"{estimate.value * scale:.3g}"
+    if estimate.low is None or estimate.high is None:
+        return value
+    return f"{value} [{estimate.low * scale:.3g}, {estimate.high * scale:.3g}]"
+
+
+def in_words(summary: SpecSummary) -> str:
+    """Return one spec's summary for people."""
+    outcomes = ", ".join(f"{count} {name}" for name, count in summary.outcomes.items() if count)
+    rows = [
+        ("served accuracy", interval(summary.served)),
+        ("skill accuracy", interval(summary.skill)),
+        ("restraint", interval(summary.restraint)),
+        ("latency p50, ms", interval(summary.latency_p50_s, 1000)),
+        ("latency p95, ms", interval(summary.latency_p95_s, 1000)),
+        ("outcomes", outcomes),
+        ("requests", str(summary.requests)),
+    ]
+    return table(("", f"{summary.spec.model} on {summary.spec.phase}, {summary.samples} samples"), rows)
+
+
+@click.command("run")
+@click.argument("model")
+@click.argument("phase")
+@workspace_option
+@click.option("--repeats", type=click.IntRange(1), default=3, show_default=True, help="Samples per case.")
+@click.option("--split", type=click.Choice(SPLITS), default="search", show_default=True, help="Which cases.")
+@click.option("--seed", type=int, default=1, show_default=True, help="The same seed asks the same way.")
+@click.option("--limit", type=click.IntRange(0), default=0, help="Only the first N cases (0 = all).")
+@click.option("--force-model", is_flag=True, help="Measure MODEL even where the routing denies it.")
+@quiet_option
+@json_option
+def run_command(
+    model: str,
+    phase: str,
+    workspace: Path,
+    repeats: int,
+    split: Split,
+    seed: int,
+    limit: int,
+    force_model: bool,
+    quiet: bool,
+    as_json: bool,
+) -> int:
+    """Measure MODEL on the suite of PHASE, as the routing serves it ('auto': whatever is best now).
+
+    A denied model is served by its fallback, and a model with a warm-up rule is warmed up first.
+    """
+    from harnesslib.run_benchmark import RunOptions, run
+    from harnesslib.workspace import Workspace
+
+    options = RunOptions(repeats=repeats, split=split, seed=seed, force_model=force_model, limit=limit)
+    with Workspace(workspace) as place:
+        place.require()
+        manifest = place.new_manifest("run", msgspec.to_builtins(options) | {"model": model, "phase": phase})
+        effects = place.effects(manifest.run_id)
+        with progress(partial(place.runs.read_events, manifest.run_id), "asking the routing", quiet=quiet):
+            result = run(model, phase, effects, options, manifest)
+    measured = result.summary.specs[0]
+    lines = [in_words(measured), "", f"Run: {place.runs.path(manifest.run_id)}"]
+    if result.resolution.model != model:
+        lines.insert(0, f"{model} was not asked: {result.resolution.reason}\n")
+    show(result.summary, "\n".join(lines), as_json=as_json)
+    return 0
+
+
+@click.group("suite")
+def suite_command() -> None:
+    """List and check suites."""
+
+
+@suite_command.command("list")
+@json_option
+def list_suites(as_json: bool) -> int:
+    """List the suites that come with harnesslib."""
+    from harnesslib.suites import load_suite, packaged
+
+    suites = [load_suite(name, root=Path()) for name in packaged()]
+    facts = [
+        {
+            "name": suite.name,
+            "version": suite.version,
+            "cases": len(suite.cases),
+            "search": len(suite.part("search")),
+            "holdout": len(suite.part("holdout")),
+            "no_call": sum(not case.wants_call for case in suite.cases),
+            "hash": suite.content_hash,
+            "title": suite.title,
+        }
+        for suite in suites
+    ]
+    header = ("name", "version", "cases", "search", "holdout", "no_call", "title")
+    rows = [[str(fact[key]) for key in header] for fact in facts]
+    show(facts, table(header, rows), as_json=as_json)
+    return 0
+
+
+@suite_command.command("check")
+@click.argument("suites", nargs=-1)
+@json_option
+def check_suites(suites: tuple[str, ...], as_json: bool) -> int:
+    """Check SUITES (names or files; default: those that come with harnesslib)."""
+    from harnesslib.suites import check, load_suite, packaged
+
+    problems = {name: check(load_suite(name, root=Path())) for name in suites or packaged()}
+    lines = [
+        f"{name}: {'good' if not found else f'{len(found)} problems'}" for name, found in problems.items()
+    ]
+    lines += [f"{name}: {problem}" for name, found in problems.items() for problem in found]
+    show(problems, "\n".join(lines), as_json=as_json)
+    if any(problems.values()):
+        raise InputError("a suite has problems; correct them before you measure with it")
+    return 0

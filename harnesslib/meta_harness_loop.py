@@ -1,0 +1,366 @@
+"""The cycle: plan, screen, confirm, summarize, diagnose, decide, enforce, verify, keep or roll back, record.
+
+Each state stores its record before the next begins, and a state whose record is stored is not done again: a
+cycle that was killed goes on where it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+
+import msgspec
+
+from harnesslib import benchmark_supervisor as supervisor
+from harnesslib import planning, routing, routing_enforcer
+from harnesslib import self_optimizing_policy as policy
+from harnesslib.conclusions import Trial, compare_with_truth, conclude
+from harnesslib.cycle_history import finished_cycles, load_records, tried_before
+from harnesslib.errors import EndpointError, InputError
+from harnesslib.executors.local import complete
+from harnesslib.harness_feedback_loop import diagnose, recommend, suspects
+from harnesslib.ports import Client, Effects
+from harnesslib.records import (
+    AUTO,
+    Applied,
+    CycleOutcome,
+    CycleRecords,
+    Decision,
+    Decisions,
+    Feedback,
+    HarnessConfig,
+    Manifest,
+    Plan,
+    RoutingConfig,
+    Sample,
+    Selection,
+    Spec,
+    Summary,
+    Verification,
+    Verifications,
+)
+from harnesslib.summarize import summarize
+
+T = TypeVar("T")
+MEASURED_TO_DECIDE = ("screen", "confirm", "sessions")
+_SAID = {
+    "plan": "who is measured against whom, and what that may cost",
+    "selection": "a first look at every candidate beside the baseline",
+    "confirm": "fresh calls for the leaders, alternating with the baseline",
+    "summary": "samples to numbers with intervals",
+    "findings": "causes, with their evidence",
+    "decisions": "every gate about every recommendation",
+    "applied": "what passed becomes a new generation, on probation",
+    "verification": "fresh holdout cases, through the routing as an application uses it",
+    "outcome": "what it comes to",
+}
+
+
+class Cycle:
+    """One cycle of a workspace. Call the states in order; each returns its record.
+
+    Parameters
+    ----------
+    effects
+        The workspace: clients, stores, clock, locks, progress.
+    run_id
+        The run directory, already created.
+    """
+
+    def __init__(self, effects: Effects, run_id: str) -> None:
+        self.effects = effects
+        self.run_id = run_id
+        self.config: HarnessConfig = effects.config.harness()
+
+    def plan(self) -> Plan:
+        """Plan: the baselines in force, and candidates that change one factor."""
+        return self._once("plan", Plan, self._make_plan)
+
+    def screen(self) -> Selection:
+        """Measure everybody a little, and choose whom to look at properly."""
+        return self._once("selection", Selection, self._select)
+
+    def confirm(self) -> int:
+        """Measure each phase's leader beside the baseline on fresh calls; returns the samples so far."""
+        plan, selection = self.plan(), self.screen()
+        self._say("confirm", _SAID["confirm"])
+        assignments = supervisor.confirm_assignments(
+            plan, selection.leaders, self.config, self.effects.suites
+        )
+        sessions = supervisor.session_plans(
+            plan.seed, selection.suspects, self.config, self.effects.suites, stage="sessions"
+        )
+        supervisor.measure_all(assignments, sessions, self.effects, run_id=self.run_id, state="confirm")
+        return len(self.effects.runs.samples(self.run_id))
+
+    def summarize(self) -> Summary:
+        """Turn samples into numbers with intervals."""
+        return self._once("summary", Summary, self._summarize)
+
+    def diagnose(self) -> Feedback:
+        """Name causes, and what should change."""
+        return self._once("findings", Feedback, self._diagnose)
+
+    def decide(self) -> Decisions:
+        """Ask every gate about every recommendation."""
+        return self._once(
+            "decisions",
+            Decisions,
+            lambda: policy.decide_all(
+                self.diagnose(), self.summarize(), policy=self.config.policy, phases=self.config.phases
+            ),
+        )
+
+    def enforce(self) -> Applied:
+        """Write what was promoted as a new generation, on probation."""
+        return self._once("applied", Applied, self._enforce)
+
+    def verify(self) -> tuple[Verification, ...]:
+        """Measure what was applied again: fresh samples, holdout cases, through the routing config."""
+        promoted = self.decide().promoted
+        if not promoted:
+            return ()
+        evidence = self._verification_evidence(promoted)
+        return tuple(
+            policy.verify(
+                decision,
+                evidence,
+                policy=self.config.policy,
+                phase=self.config.phases[decision.recommendation.phase],
+            )
+            for decision in promoted
+        )
+
+    def keep(self) -> Verifications:
+        """Keep what was confirmed, take back what was not."""
+        return self._once("verification", Verifications, self._keep)
+
+    def record(self) -> CycleOutcome:
+        """Write down how it ended, and seal the run."""
+        outcome = self._once("outcome", CycleOutcome, self._conclude)
+        runs = self.effects.runs
+        manifest = runs.manifest(self.run_id)
+        if manifest.status != "done":
+            self._say("record", outcome.headline)
+            runs.seal(_ended(manifest, outcome))
+        return outcome
+
+    def run(self) -> CycleOutcome:
+        """Go through all states."""
+        self.confirm()
+        self.keep()
+        return self.record()
+
+    def records(self) -> CycleRecords:
+        """Return everything that is known so far."""
+        return load_records(self.effects, self.run_id)
+
+    def _once(self, name: str, type_: type[T], compute: Callable[[], T]) -> T:
+        stored = self.effects.runs.load(self.run_id, name, type_)
+        if stored is not None:
+            return stored
+        self._say(name, _SAID[name])
+        record = compute()
+        self.effects.runs.put(self.run_id, name, record)
+        return record
+
+    def _say(self, state: str, message: str) -> None:
+        self.effects.events.emit(state, message)
+
+    def _make_plan(self) -> Plan:
+        cycles = finished_cycles(self.effects)
+        inputs = planning.PlanInputs(
+            run_id=self.run_id,
+            config=self.config,
+            routing=self.effects.config.routing(),
+            suites=dict(self.effects.suites),
+            tried=tried_before(self.effects, cycles),
+            digests=complete(model_digests(self.effects.clients, self.config)),
+            now=self.effects.clock.now(),
+            seed=supervisor.cycle_seed(self.config.cycle.seed, len(cycles)),
+        )
+        plan = planning.make_plan(inputs)
+        limit = self.config.budget.max_calls
+        if limit and plan.predicted_requests > limit:
+            raise InputError(
+                f"harness.toml: budget.max_calls is {limit}, this cycle may need {plan.predicted_requests}; "
+                "raise the budget, or measure less (fewer models, or smaller cycle.*_repeats)"
+            )
+        return plan
+
+    def _select(self) -> Selection:
+        plan = self.plan()
+        assignments = supervisor.screen_assignments(plan, self.config, self.effects.suites)
+        samples = supervisor.measure_all(assignments, (), self.effects, run_id=self.run_id, state="screen")
+        screened = self._summary(samples, plan, {})
+        leaders = {}
+        for phase in plan.phases:
+            leader = policy.leader(
+                screened, phase, policy=self.config.policy, config=self.config.phases[phase.phase]
+            )
+            if leader is not None:
+                leaders[phase.phase] = leader
+        cold = [spec for spec in _specs(plan) if (spec.model, spec.phase) in suspects(samples)]
+        return Selection(run_id=self.run_id, leaders=leaders, suspects=tuple(cold))
+
+    def _summary(self, samples: tuple[Sample, ...], plan: Plan, leaders: Mapping[str, Spec]) -> Summary:
+        pairs = [("screen", spec.id, phase.baseline.id) for phase in plan.phases for spec in phase.candidates]
+        pairs += [
+            ("confirm", leaders[phase.phase].id, phase.baseline.id)
+            for phase in plan.phases
+            if phase.phase in leaders
+        ]
+        specs = {spec.id: spec for spec in (*_specs(plan), *map(_warmed, _specs(plan)))}
+        return summarize(
+            samples,
+            specs,
+            pairs,
+            run_id=self.run_id,
+            leaders={phase: spec.id for phase, spec in leaders.items()},
+            policy=self.config.policy,
+        )
+
+    def _summarize(self) -> Summary:
+        self.confirm()
+        samples = self._samples(MEASURED_TO_DECIDE)
+        return self._summary(samples, self.plan(), self.screen().leaders)
+
+    def _samples(self, stages: tuple[str, ...]) -> tuple[Sample, ...]:
+        return tuple(s for s in self.effects.runs.samples(self.run_id) if s.stage in stages)
+
+    def _diagnose(self) -> Feedback:
+        summary = self.summarize()
+        findings = diagnose(
+            summary,
+            self._samples(MEASURED_TO_DECIDE),
+            policy=self.config.policy,
+            phases=self.config.phases,
+        )
+        proposed = recommend(summary, findings, plan=self.plan(), policy=self.config.policy)
+        return Feedback(run_id=self.run_id, findings=findings, recommendations=proposed)
+
+    def _enforce(self) -> Applied:
+        before = self.plan().generation
+        after = routing_enforcer.enforce(
+            self.decide(), self.summarize(), self.effects, policy=self.config.policy
+        )
+        return Applied(run_id=self.run_id, generation_before=before, generation=after.generation)
+
+    def _verification_evidence(self, promoted: tuple[Decision, ...]) -> Summary:
+        applied, store, suites = self.enforce(), self.effects.config, self.effects.suites
+        before, after = store.generation(applied.generation_before), store.generation(applied.generation)
+        warmups = [decision for decision in promoted if decision.recommendation.action == "enable_warmup"]
+        woken = tuple(_route(decision, before, after).new for decision in warmups)
+        routes = tuple(_route(decision, before, after) for decision in promoted if decision not in warmups)
+        samples = supervisor.measure_all(
+            supervisor.verify_assignments(self.plan(), routes, self.config, suites),
+            supervisor.session_plans(self.plan().seed, woken, self.config, suites, stage="verify_sessions"),
+            self.effects,
+            run_id=self.run_id,
+            state="verify",
+        )
+        seen = [spec for route in routes for spec in (route.new, route.old) if spec]
+        return summarize(
+            samples,
+            {spec.id: spec for spec in (*seen, *woken, *map(_cold, woken))},
+            [("verify", route.new.id, route.old.id) for route in routes if route.old],
+            run_id=self.run_id,
+            leaders={},
+            policy=self.config.policy,
+        )
+
+    def _keep(self) -> Verifications:
+        applied, verifications = self.enforce(), self.verify()
+        promoted = self.decide().promoted
+        generation = applied.generation
+        if promoted:
+            settled = routing_enforcer.settle(applied, verifications, self.effects)
+            generation = settled.generation
+        return Verifications(
+            run_id=self.run_id,
+            generation_before=applied.generation_before,
+            generation_applied=applied.generation,
+            generation=generation,
+            verifications=verifications,
+            evidence=self._verification_evidence(promoted) if promoted else None,
+        )
+
+    def _conclude(self) -> CycleOutcome:
+        verifications, decisions = self.keep(), self.decide()
+        in_force = self.effects.config.routing()
+        world = self.effects.world
+        truth = (
+            compare_with_truth(Trial(world, self.config, self.effects.suites, in_force, decisions))
+            if world
+            else ()
+        )
+        return conclude(
+            decisions,
+            verifications if decisions.promoted else None,
+            in_force,
+            ended_at=self.effects.clock.now(),
+            truth=truth,
+        )
+
+
+def _specs(plan: Plan) -> tuple[Spec, ...]:
+    return tuple(spec for phase in plan.phases for spec in (phase.baseline, *phase.candidates))
+
+
+def _with_warmup(spec: Spec, *, warmup: bool) -> Spec:
+    return msgspec.structs.replace(spec, settings=msgspec.structs.replace(spec.settings, warmup=warmup))
+
+
+def _warmed(spec: Spec) -> Spec:
+    return _with_warmup(spec, warmup=True)
+
+
+def _cold(spec: Spec) -> Spec:
+    return _with_warmup(spec, warmup=False)
+
+
+def _route(decision: Decision, before: RoutingConfig, after: RoutingConfig) -> supervisor.Route:
+    """Return what an application is told now, beside what it was told before the decision."""
+    proposed = decision.recommendation
+    asked = AUTO if proposed.action == "promote" else proposed.spec.model
+    old = _told(before, asked, proposed.phase) if proposed.action == "promote" else None
+    return supervisor.Route(requested_model=asked, new=_told(after, asked, proposed.phase), old=old)
+
+
+def _told(config: RoutingConfig, model: str, phase: str) -> Spec:
+    told = routing.resolve(config, model, phase)
+    return _with_warmup(
+        Spec(model=told.model, phase=phase, settings=told.settings),
+        warmup=told.warmup,
+    )
+
+
+def _ended(manifest: Manifest, outcome: CycleOutcome) -> Manifest:
+    return msgspec.structs.replace(
+        manifest, status="done", ended_at=outcome.ended_at, exit_code=0, verdict=outcome.headline
+    )
+
+
+async def model_digests(clients: Mapping[str, Client], config: HarnessConfig) -> dict[str, str]:
+    """Ask every endpoint for its models; returns model id -> digest.
+
+    Raises
+    ------
+    EndpointError
+        An endpoint can't be used, or does not offer a model of ``harness.toml``.
+    """
+    digests: dict[str, str] = {}
+    for name, client in clients.items():
+        async with client:
+            offered = {info.id: info.digest for info in await client.models()}
+        for model in config.models:
+            if model.endpoint != name:
+                continue
+            if model.id not in offered:
+                known = ", ".join(sorted(offered)) or "none"
+                raise EndpointError(
+                    f"endpoint '{name}': model '{model.id}' is not offered; it offers: {known}; "
+                    "correct [[models]] in harness.toml, or load the model"
+                )
+            digests[model.id] = offered[model.id]
+    return digests

@@ -1,0 +1,186 @@
+"""What a cycle will measure: one-factor candidates of each phase's baseline, and what that costs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from math import ceil
+
+from harnesslib.records import (
+    Case,
+    HarnessConfig,
+    PhasePlan,
+    Plan,
+    RoutingConfig,
+    Skipped,
+    Spec,
+    Suite,
+)
+from harnesslib.records.base import Record
+from harnesslib.stats.power import smallest_effect
+
+
+class Tried(Record):
+    """A candidate that an earlier cycle decided on, under these very conditions.
+
+    `digests` are those of the candidate's and the baseline's model, "" where the endpoint has none.
+    """
+
+    phase: str
+    suite_hash: str
+    baseline_id: str
+    candidate_id: str
+    digests: tuple[str, str]
+    when: datetime
+
+
+class PlanInputs(Record):
+    """Everything a plan depends on."""
+
+    run_id: str
+    config: HarnessConfig
+    routing: RoutingConfig
+    suites: dict[str, Suite]
+    tried: tuple[Tried, ...]
+    digests: dict[str, str]
+    now: datetime
+    seed: int
+
+
+def make_plan(inputs: PlanInputs) -> Plan:
+    """Return what the next cycle measures.
+
+    A candidate differs from the baseline in one factor, here the model (which brings its own settings from
+    ``harness.toml`` or its rule). Left out, with the reason: a denied pair whose review is not due, and what
+    was tried against the same baseline on the same suite and model digests within the review time.
+    """
+    phases = tuple(_phase_plan(phase, inputs) for phase in inputs.config.phases)
+    samples, requests = _most(phases, inputs)
+    return Plan(
+        run_id=inputs.run_id,
+        seed=inputs.seed,
+        generation=inputs.routing.generation,
+        phases=phases,
+        predicted_samples=samples,
+        predicted_requests=requests,
+        digests=inputs.digests,
+    )
+
+
+def _phase_plan(phase: str, inputs: PlanInputs) -> PhasePlan:
+    suite = inputs.suites[inputs.config.phases[phase].suite]
+    baseline = inputs.routing.baselines[phase].spec
+    candidates: list[Spec] = []
+    skipped: list[Skipped] = []
+    for model in inputs.config.models_of(phase):
+        if model.id == baseline.model:
+            continue
+        spec = _candidate(model.id, phase, inputs)
+        reason = _not_due(spec, baseline, suite.content_hash, inputs)
+        if reason:
+            skipped.append(Skipped(spec=spec, reason=reason))
+        else:
+            candidates.append(spec)
+    search = suite.part("search")
+    accuracy = inputs.routing.baselines[phase].accuracy.value
+    return PhasePlan(
+        phase=phase,
+        suite=suite.name,
+        suite_version=suite.version,
+        suite_hash=suite.content_hash,
+        baseline=baseline,
+        candidates=tuple(candidates),
+        skipped=tuple(skipped),
+        search_cases=len(search),
+        holdout_cases=len(suite.part("holdout")),
+        smallest_effect=smallest_effect(
+            len(search),
+            inputs.config.cycle.confirm_repeats,
+            0.8 if accuracy is None else accuracy,
+            inputs.config.policy.alpha,
+        ),
+    )
+
+
+def _candidate(model: str, phase: str, inputs: PlanInputs) -> Spec:
+    rule = inputs.routing.rule(model, phase)
+    settings = rule.settings if rule else inputs.config.settings_of(model, phase)
+    return Spec(model=model, phase=phase, settings=settings)
+
+
+def _not_due(spec: Spec, baseline: Spec, suite_hash: str, inputs: PlanInputs) -> str:
+    """Say why a candidate is not measured this time; "" when it is."""
+    rule = inputs.routing.rule(spec.model, spec.phase)
+    if rule and not rule.allow and rule.review_after and inputs.now < rule.review_after:
+        return (
+            f"denied since {rule.timestamp:%Y-%m-%d}; to be looked at again on {rule.review_after:%Y-%m-%d}"
+        )
+    digests = (inputs.digests.get(spec.model, ""), inputs.digests.get(baseline.model, ""))
+    wait = timedelta(days=inputs.config.policy.review_days)
+    for tried in inputs.tried:
+        same = (tried.phase, tried.suite_hash, tried.baseline_id, tried.candidate_id, tried.digests) == (
+            spec.phase,
+            suite_hash,
+            baseline.id,
+            spec.id,
+            digests,
+        )
+        if same and inputs.now < tried.when + wait:
+            due = tried.when + wait
+            return f"tried against {baseline.model} on {tried.when:%Y-%m-%d}; due again on {due:%Y-%m-%d}"
+    return ""
+
+
+def _most(phases: Sequence[PhasePlan], inputs: PlanInputs) -> tuple[int, int]:
+    """Return the largest number of samples, and their requests if answered as the suite expects.
+
+    The most is measured when every phase confirms and verifies a leader, every model is suspected of a cold
+    start, and a denied model's fallback is proven.
+    """
+    samples = requests = 0
+    cycle = inputs.config.cycle
+    for plan in phases:
+        suite = inputs.suites[inputs.config.phases[plan.phase].suite]
+        arms, tries = len(plan.candidates) + 1, bool(plan.candidates)
+        on_search = arms * cycle.screen_repeats + 2 * cycle.confirm_repeats * tries
+        on_holdout = 3 * cycle.verify_repeats * tries
+        for cases, passes, pairs in (
+            (suite.part("search"), on_search, cycle.sessions),
+            (suite.part("holdout"), on_holdout, cycle.verify_sessions),
+        ):
+            in_sessions = 2 * arms * pairs * min(cycle.session_cases, len(cases))
+            samples += passes * len(cases) + in_sessions
+            requests += ceil((passes + in_sessions / len(cases)) * _requests(cases))
+    return samples, requests
+
+
+def _requests(cases: Sequence[Case]) -> int:
+    """Return how many requests one perfect pass over the cases takes."""
+    return sum(1 + any(turn.accept and turn.accept[0]) for case in cases for turn in case.turns)
+
+
+def tried_in(plan: Plan, decided: Mapping[str, str], when: datetime) -> tuple[Tried, ...]:
+    """Return what a finished cycle tried.
+
+    Parameters
+    ----------
+    plan
+        The finished cycle's plan.
+    decided
+        Recommendation id -> verdict.
+    when
+        When that cycle ended.
+    """
+    return tuple(
+        Tried(
+            phase=phase.phase,
+            suite_hash=phase.suite_hash,
+            baseline_id=phase.baseline.id,
+            candidate_id=spec.id,
+            digests=(plan.digests.get(spec.model, ""), plan.digests.get(phase.baseline.model, "")),
+            when=when,
+        )
+        for phase in plan.phases
+        for spec in phase.candidates
+        if f"{phase.phase}-promote-{spec.model}" in decided
+    )

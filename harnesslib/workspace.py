@@ -1,0 +1,299 @@
+"""Where the program meets this machine: a folder becomes the effects that flows work with."""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import os
+import platform
+import time
+from collections.abc import Mapping
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+from harnesslib import processes, routing
+from harnesslib.config_manager import ConfigManager
+from harnesslib.errors import InputError
+from harnesslib.lock_manager import LockManager
+from harnesslib.ports import Client, Clock, Effects
+from harnesslib.records import EndpointConfig, HarnessConfig, LogEntry, Manifest, SimulatedWorld, Suite
+from harnesslib.routing_log import RoutingLog
+from harnesslib.run_store import RunStore
+from harnesslib.storage import write_atomic
+from harnesslib.suites import load_suite
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from harnesslib.meta_harness_loop import Cycle
+
+HARNESS_FILE = "harness.toml"
+
+
+class SystemClock:
+    """The clock of this machine."""
+
+    def now(self) -> datetime:
+        """Return the time of day in UTC."""
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        """Return seconds that never jump."""
+        return time.perf_counter()
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait."""
+        await asyncio.sleep(seconds)
+
+
+class Workspace:
+    """A folder with ``harness.toml``: its stores, and on demand its endpoints.
+
+    Parameters
+    ----------
+    root
+        The folder. It need not be a workspace yet.
+
+    Notes
+    -----
+    A context manager: leaving it stops the built-in servers that `effects` started.
+    """
+
+    def __init__(self, root: Path | str) -> None:
+        self.root = Path(root).resolve()
+        self.config = ConfigManager(self.root)
+        self.runs = RunStore(self.root / "runs")
+        self.log = RoutingLog(self.root / "routing_decisions.jsonl")
+        self.locks = LockManager(self.root / ".locks", command=_command())
+        self.clock: Clock = SystemClock()
+        self._open = ExitStack()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop what was started."""
+        self._open.close()
+
+    def suites(self, config: HarnessConfig) -> dict[str, Suite]:
+        """Load the suites that the phases name."""
+        return {phase.suite: load_suite(phase.suite, root=self.root) for phase in config.phases.values()}
+
+    def effects(self, run_id: str = "", *, endpoints: bool = True) -> Effects:
+        """Return the effects of flows; `endpoints` also starts built-in servers and makes clients.
+
+        Raises
+        ------
+        InputError
+            `root` is no workspace, or its files are wrong.
+        """
+        self.require()
+        config = self.config.harness()
+        clients, world = self._clients(config) if endpoints else ({}, self._world(config))
+        return Effects(
+            clock=self.clock,
+            clients=clients,
+            config=self.config,
+            runs=self.runs,
+            log=self.log,
+            locks=self.locks,
+            events=self.runs.event_log(run_id) if run_id else NoEvents(),
+            suites=self.suites(config),
+            world=world,
+        )
+
+    def exists(self) -> bool:
+        """Whether the folder is a workspace."""
+        return (self.root / HARNESS_FILE).is_file()
+
+    def initialise(self, harness_toml: str, files: Mapping[str, str]) -> HarnessConfig:
+        """Make the workspace: ``harness.toml``, further files, generation 1, the first log entry.
+
+        Parameters
+        ----------
+        harness_toml
+            The text; it is checked once written.
+        files
+            Name -> text of what it refers to.
+        """
+        self.root.mkdir(parents=True, exist_ok=True)
+        for folder in ("runs", "proposals"):
+            (self.root / folder).mkdir(exist_ok=True)
+        for name, text in {**files, HARNESS_FILE: harness_toml}.items():
+            write_atomic(self.root / name, text.encode())
+        config = self.config.harness()
+        self.suites(config)
+        first = routing.initial(config, now=self.clock.now())
+        digest = self.config.initialise(first)
+        self.log.append(
+            LogEntry(
+                seq=1,
+                time=first.timestamp,
+                event="init",
+                generation=1,
+                config_sha256=digest,
+                summary=f"{len(config.models)} models, {len(config.phases)} phases",
+            )
+        )
+        return config
+
+    def require(self) -> None:
+        """Raise InputError when the folder is no workspace."""
+        if not self.exists():
+            raise InputError(
+                f"{self.root}: no {HARNESS_FILE} here; make a workspace with `harness init` "
+                "(or `harness init --demo` to try it with simulated models), or name one with --workspace"
+            )
+
+    def new_cycle(self, parameters: Mapping[str, Any] | None = None) -> str:
+        """Make the run directory of a new cycle and return its id."""
+        manifest = self.new_manifest("cycle", parameters or {})
+        self.runs.create(manifest)
+        return manifest.run_id
+
+    def new_manifest(self, kind: Literal["cycle", "run"], parameters: Mapping[str, Any]) -> Manifest:
+        """Return the manifest of a run that begins now, in this process; nothing is written."""
+        now = self.clock.now()
+        config = self.config.harness()
+        return Manifest(
+            run_id=self.runs.new_run_id(now, kind),
+            kind=kind,
+            status="running",
+            started_at=now,
+            parameters=dict(parameters),
+            environment=environment(),
+            simulated=any(endpoint.simulator for endpoint in config.endpoints.values()),
+            pid=os.getpid(),
+            pid_started=processes.started(),
+        )
+
+    def _clients(self, config: HarnessConfig) -> tuple[dict[str, Client], SimulatedWorld | None]:
+        served: dict[str, str] = {}
+        clients = {}
+        for name, endpoint in config.endpoints.items():
+            base_url = endpoint.base_url
+            if endpoint.simulator:
+                base_url = served.setdefault(endpoint.simulator, "") or self._serve(endpoint.simulator)
+                served[endpoint.simulator] = base_url
+            clients[name] = self.client(name, endpoint, base_url)
+        return clients, self._world(config)
+
+    def _serve(self, simulator: str) -> str:
+        from harnesslib.simulator.process import Simulator
+
+        return self._open.enter_context(Simulator(self.root / simulator, self.root)).base_url
+
+    def client(self, name: str, endpoint: EndpointConfig, base_url: str) -> Client:
+        """Make the client of an endpoint; nothing is connected yet."""
+        from harnesslib.clients.ollama import OllamaClient
+        from harnesslib.clients.openai_compat import OpenAICompatClient
+        from harnesslib.parsers import parse_native
+
+        if endpoint.client == "ollama":
+            return OllamaClient(base_url, clock=self.clock, parse_calls=parse_native)
+        key = _key(name, endpoint)
+        return OpenAICompatClient(base_url, key=key, clock=self.clock, parse_calls=parse_native)
+
+    def _world(self, config: HarnessConfig) -> SimulatedWorld | None:
+        from harnesslib.simulator.truth import load_world
+
+        files = {endpoint.simulator for endpoint in config.endpoints.values() if endpoint.simulator}
+        worlds = [load_world(self.root / file) for file in sorted(files)]
+        if not worlds:
+            return None
+        models = tuple(model for world in worlds for model in world.models)
+        return SimulatedWorld(version=worlds[0].version, models=models, seed=worlds[0].seed)
+
+
+class NoEvents:
+    """Nobody watches."""
+
+    def emit(self, state: str, message: str, done: int = 0, total: int = 0) -> None:
+        """Say nothing."""
+
+
+def _key(name: str, endpoint: EndpointConfig) -> str:
+    if not endpoint.key_env:
+        return ""
+    key = os.environ.get(endpoint.key_env, "")
+    if not key:
+        raise InputError(
+            f"endpoint '{name}': the environment variable {endpoint.key_env} (key_env) is not set; "
+            f"set it, e.g. `export {endpoint.key_env}=…`; keys are never read from a file"
+        )
+    return key
+
+
+def _command() -> str:
+    """Say what this process is, for lock notes: never its arguments, which could hold anything."""
+    return os.environ.get("HARNESS_COMMAND", "python")
+
+
+def environment() -> dict[str, str]:
+    """Return the versions and the machine that a run depends on."""
+    names = (
+        "harnesslib",
+        "papermill",
+        "pandas",
+        "scipy",
+        "numpy",
+        "matplotlib",
+        "aiohttp",
+        "duckdb",
+        "msgspec",
+    )
+    return {
+        "python": platform.python_version(),
+        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+        **{name: version(name) for name in names},
+    }
+
+
+def open_workspace(root: Path | str = ".", run_id: str = "") -> Effects:
+    """Open a workspace for as long as this process lives; its built-in servers stop with it.
+
+    Examples
+    --------
+    >>> effects = open_workspace("demo")  # doctest: +SKIP
+    """
+    workspace = Workspace(root)
+    atexit.register(workspace.close)
+    return workspace.effects(run_id)
+
+
+def open_cycle(root: Path | str = ".", run_id: str = "") -> Cycle:
+    """Open a cycle for the life of this process, under the workspace's ``cycle`` lock.
+
+    Parameters
+    ----------
+    root
+        The workspace.
+    run_id
+        A cycle to go on with (or to look at again: finished states are only loaded); "" begins a new one.
+
+    Raises
+    ------
+    LockedError
+        Another cycle works in this workspace.
+    """
+    from harnesslib.meta_harness_loop import Cycle
+
+    workspace = Workspace(root)
+    workspace.require()
+    keep = ExitStack()
+    atexit.register(keep.close)
+    keep.enter_context(workspace.locks.hold("cycle", wait_s=0.5))
+    keep.callback(workspace.close)
+    run_id = run_id or workspace.new_cycle()
+    return Cycle(workspace.effects(run_id), run_id)
+
+
+def load_samples(root: Path | str, run_id: str) -> pd.DataFrame:
+    """Return a run's samples as a tidy frame, one row per sample, columns as in the Sample record."""
+    return Workspace(root).runs.load_samples_frame(run_id)

@@ -1,0 +1,18 @@
+"""What every test shares: the long ones run on request only."""
+
+from __future__ import annotations
+
+import pytest
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--exhaustive", action="store_true", help="also run the tests marked exhaustive")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--exhaustive"):
+        return
+    long = pytest.mark.skip(reason="long: runs with ./run test --exhaustive")
+    for item in items:
+        if "exhaustive" in item.keywords:
+            item.add_marker(long)
