@@ -18,7 +18,7 @@ from harnesslib.conclusions import Trial, compare_with_truth, conclude
 from harnesslib.cycle_history import finished_cycles, load_records, tried_before
 from harnesslib.errors import EndpointError, InputError
 from harnesslib.executors.local import complete
-from harnesslib.harness_feedback_loop import diagnose, recommend, suspects
+from harnesslib.harness_feedback_loop import cold_calls, diagnose, recommend, suspects
 from harnesslib.ports import Client, Effects
 from harnesslib.records import (
     AUTO,
@@ -218,6 +218,7 @@ class Cycle:
             run_id=self.run_id,
             leaders={phase: spec.id for phase, spec in leaders.items()},
             policy=self.config.policy,
+            cold=cold_calls(samples),
         )
 
     def _summarize(self) -> Summary:

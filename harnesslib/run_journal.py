@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from harnesslib.errors import DataError
-from harnesslib.records import Event, Sample, decode, encode
+from harnesslib.records import Event, Sample, SampleKey, decode, encode
 from harnesslib.storage import LineFile, read_if_there, whole_lines
 
 JOURNAL = "journal.jsonl"
@@ -85,7 +85,7 @@ def read_events(path: Path, offset: int) -> tuple[tuple[Event, ...], int]:
 
 def refuse_doubles(samples: tuple[Sample, ...], path: Path) -> None:
     """Raise DataError where one sample stands twice: it would count twice."""
-    seen: set[tuple[str, str, str, int, int]] = set()
+    seen: set[SampleKey] = set()
     for number, sample in enumerate(samples, start=1):
         if sample.key in seen:
             raise DataError(f"{path}: line {number}: sample {sample.key} stands there twice; cure: a new run")

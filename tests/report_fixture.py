@@ -365,8 +365,8 @@ def verifications() -> Verifications:
         generation_applied=2,
         generation=3,
         verifications=(
-            one("atomic-promote-sprinter", 0.118, 0.0004, "The gain holds on 16 fresh questions."),
-            one("extended-promote-better", 0.205, 0.0001, "The gain holds on 12 fresh questions."),
+            one("atomic-promote-sprinter", 0.118, 0.0004, "The gain holds on 16 fresh cases."),
+            one("extended-promote-better", 0.205, 0.0001, "The gain holds on 12 fresh cases."),
             one("atomic-enable_warmup-sleepy", 0.67, 0.125, "First calls pass after a warm-up."),
             one(
                 "extended-deny-sprinter", 0.0, None, "Requests for sprinter are served by better, 94 % right."
@@ -406,7 +406,7 @@ def feedback() -> Feedback:
             phase="atomic",
             model="eager",
             certainty="probable",
-            headline="Calls a tool in three of four questions that want none.",
+            headline="Calls a tool in three of four cases that want none.",
             evidence=("14 of 18 samples without need were calls",),
             refute="A system prompt that allows plain answers would restore restraint.",
         ),
@@ -454,7 +454,8 @@ def outcome() -> CycleOutcome:
     return CycleOutcome(
         run_id=RUN,
         ended_at=START + timedelta(seconds=11.4),
-        headline="Sprinter now serves atomic (+12 points on fresh cases); better now serves extended "
+        headline="Atomic is now served by sprinter (+12 points on fresh cases); "
+        "extended is now served by better "
         "(+21 points on fresh cases); sleepy is warmed up before atomic; sprinter no longer serves "
         "extended (better does).",
         status="promoted",

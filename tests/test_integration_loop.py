@@ -60,7 +60,7 @@ def test_it_leaves_a_report_an_executed_notebook_and_sealed_samples(demo):
     run = folder / "runs" / result["outcome"]["run_id"]
     page = Path(result["report"]).read_text()
     assert Path(result["report"]) == run / "report.html"
-    assert "Sprinter now serves atomic" in page
+    assert "Atomic is now served by sprinter" in page
     assert "<script" not in page
     cells = [c for c in json.loads((run / "cycle.ipynb").read_text())["cells"] if c["cell_type"] == "code"]
     assert all(cell["execution_count"] for cell in cells)

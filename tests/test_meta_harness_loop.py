@@ -101,7 +101,7 @@ def test_a_better_model_is_promoted_proven_on_holdout_cases_and_kept():
     outcome = cycle.run()
     assert outcome.status == "promoted"
     assert outcome.baselines == {"atomic": "better"}
-    assert outcome.headline.startswith("Better now serves atomic (+")
+    assert outcome.headline.startswith("Atomic is now served by better (+")
     in_force = effects.config.routing()
     assert in_force.rule("better", "atomic").status == "confirmed"
     proven = cycle.keep().verifications[0]

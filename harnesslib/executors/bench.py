@@ -14,14 +14,12 @@ from harnesslib.errors import EndpointError, InputError
 from harnesslib.executors.attempt import Target, WarmUp, take, warm_up
 from harnesslib.executors.local import run_all
 from harnesslib.ports import Client, Clock, Effects, Events, Journal
-from harnesslib.records import Assignment, Case, Sample, Spec, Suite
+from harnesslib.records import Assignment, Case, Sample, SampleKey, Spec, Suite
 
 SAME_FAILURES = 10
 LOCK_WAIT_S = 60.0
 WARM_UP_BUDGET_S = 300.0
 PROGRESS_INTERVAL_S = 0.1
-
-Key = tuple[str, str, str, int, int]
 
 
 class Breaker:
@@ -109,7 +107,7 @@ class Bench:
         self.run_id = run_id
         self._journal = journal
         self._harness = effects.config.harness()
-        self._taken: dict[Key, Sample] = {sample.key: sample for sample in effects.runs.samples(run_id)}
+        self._taken: dict[SampleKey, Sample] = {sample.key: sample for sample in effects.runs.samples(run_id)}
         self._positions = Counter(sample.stage for sample in self._taken.values())
         self._cases = _cases(wanted, effects)
         self._endpoints = {job.spec.model: self._harness.model(job.spec.model).endpoint for job in wanted}

@@ -7,4 +7,9 @@ decided here: that is the policy's.
 
 from harnesslib.harness_feedback_loop.diagnosis import diagnose as diagnose
 from harnesslib.harness_feedback_loop.recommendations import recommend as recommend
-from harnesslib.harness_feedback_loop.startup import suspects as suspects
+from harnesslib.harness_feedback_loop.startup import (
+    cold_calls as cold_calls,
+)
+from harnesslib.harness_feedback_loop.startup import (
+    suspects as suspects,
+)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from statistics import median
 
 from harnesslib.harness_feedback_loop.evidence import LEVEL, Evidence, by_model
-from harnesslib.records import Finding, Sample
+from harnesslib.records import Finding, Sample, SampleKey
 from harnesslib.stats import coldstart, intervals
 from harnesslib.stats.wording import count, p_value, percent, points, share
 
@@ -28,6 +29,20 @@ def suspects(samples: Sequence[Sample]) -> tuple[tuple[str, str], ...]:
     """
     screened = by_model([sample for sample in samples if sample.stage == "screen"])
     return tuple((model, phase) for (phase, model), group in screened.items() if _suspicious(group))
+
+
+def cold_calls(samples: Sequence[Sample]) -> frozenset[SampleKey]:
+    """Return the screen's samples of `suspects` that were started before the model's first answer came."""
+    screened = by_model([sample for sample in samples if sample.stage == "screen"])
+    return frozenset(
+        key for group in screened.values() if _suspicious(group) for key in _before_answer(group)
+    )
+
+
+def _before_answer(samples: Sequence[Sample]) -> list[SampleKey]:
+    answers = [s.started_at + timedelta(seconds=s.elapsed_s) for s in samples if s.latency_s is not None]
+    first = min(answers, default=None)
+    return [sample.key for sample in samples if first is None or sample.started_at < first]
 
 
 def _suspicious(samples: Sequence[Sample]) -> bool:
@@ -99,7 +114,13 @@ def _start_lines(timeouts: Sequence[bool], p: float) -> tuple[str, ...]:
 
 def timeout_bound(evidence: Evidence) -> Finding | None:
     """Find timeouts that a cold start does not explain: too many after the start of each stage."""
-    later = [sample for stage in evidence.stages for sample in stage[START:] if not sample.cold]
+    loading = cold_calls(evidence.samples)
+    later = [
+        sample
+        for stage in evidence.stages
+        for sample in stage[START:]
+        if not sample.cold and sample.key not in loading
+    ]
     timeouts = _timeouts(later)
     if sum(timeouts) < FEWEST_TIMEOUTS or sum(timeouts) <= TOLERATED_TIMEOUTS * len(timeouts):
         return None

@@ -142,6 +142,9 @@ from harnesslib.records.measure import (
     Sample as Sample,
 )
 from harnesslib.records.measure import (
+    SampleKey as SampleKey,
+)
+from harnesslib.records.measure import (
     Score as Score,
 )
 from harnesslib.records.measure import (

@@ -21,6 +21,10 @@ OUTCOMES: tuple[Outcome, ...] = (
 Stage = Literal["run", "screen", "confirm", "sessions", "verify", "verify_sessions", "verify_fallback"]
 
 
+SampleKey = tuple[str, str, str, int, int]
+"""What makes a sample unique inside a run: (stage, spec id, case id, repeat, session)."""
+
+
 class Settings(Record):
     """How a model is asked.
 
@@ -122,8 +126,8 @@ class Assignment(Record):
     warmup_s: float | None = None
 
     @property
-    def key(self) -> tuple[str, str, str, int, int]:
-        """What makes a sample unique inside a run: (stage, spec id, case id, repeat, session)."""
+    def key(self) -> SampleKey:
+        """What makes the sample unique inside a run."""
         return (self.stage, self.spec.id, self.case_id, self.repeat, self.session)
 
 
@@ -170,6 +174,6 @@ class Sample(Record):
     cost: float = 0.0
 
     @property
-    def key(self) -> tuple[str, str, str, int, int]:
-        """What makes a sample unique inside a run: (stage, spec id, case id, repeat, session)."""
+    def key(self) -> SampleKey:
+        """What makes the sample unique inside a run."""
         return (self.stage, self.spec_id, self.case_id, self.repeat, self.session)

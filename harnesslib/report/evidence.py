@@ -29,7 +29,7 @@ from harnesslib.report.view.measured import GLYPHS, CaseGrid, CaseRow, ModelRow
 from harnesslib.report.view.numbers import TIMES, percent, plural, probability, seconds
 from harnesslib.report.view.speed import ColdFigure, LatencyFigure, cold_figures, latency_figures
 
-_CASES = f"Questions {TIMES} repeats"
+_CASES = f"Cases {TIMES} repeats"
 _LONG = 160
 _CSS = {"pass": "p", "infra_error": "m", "missing": "m"}
 
@@ -45,7 +45,7 @@ def models(records: CycleRecords) -> Section:
         return section("models", "Models", gap(missing(records, "a summary of the samples")))
     intro = (
         "Served accuracy is what a user of the model gets: a timeout counts as a failure. Skill "
-        "leaves timeouts out. Restraint is the share of questions that need no call and get none. "
+        "leaves timeouts out. Restraint is the share of cases that need no call and get none. "
         "Intervals are 95\u00a0%."
     )
     return section("models", "Models", paragraph(intro), *tables)
@@ -56,7 +56,7 @@ def cases(records: CycleRecords) -> Section:
     grids = [grid for grid in (measured.case_grid(records, phase) for phase in phases(records)) if grid]
     if not grids:
         return section("cases", _CASES, gap(uncompared(records)))
-    intro = "Worst questions of the candidate first. A square is one answer; an empty one is right."
+    intro = "Worst cases of the candidate first. A square is one answer; an empty one is right."
     return section("cases", _CASES, paragraph(intro), _key(grids), *(_grid(grid) for grid in grids))
 
 
@@ -207,10 +207,10 @@ def _grid(grid: CaseGrid) -> Safe:
     ours, theirs = grid.arms.labels
     stage = measured.STAGE_NAMES[grid.arms.stage]
     heading = tag("h3", f"{grid.arms.phase}, {stage}: {ours} beside {theirs}")
-    left_out = f"{plural(grid.flawless, 'question')} that both models always got right left out."
+    left_out = f"{plural(grid.flawless, 'case')} that both models always got right left out."
     if not grid.rows:
         return join((heading, gap(f"Nothing to show: {left_out}")))
-    note = paragraph(left_out if grid.flawless else "No question was right in every repeat of both.", "note")
+    note = paragraph(left_out if grid.flawless else "No case was right in every repeat of both.", "note")
     body = tag("tbody", join((_grid_row(row) for row in grid.rows), "\n"))
     head = _grid_head(ours, theirs, grid.repeats)
     grid_table = tag("table", join((head, body)), class_="heat")
@@ -221,7 +221,7 @@ def _grid_head(ours: str, theirs: str, repeats: int) -> Safe:
     empty, wide = tag("td"), Safe('<td class="gap"></td>')
     arms = [tag("th", name, colspan=str(repeats), scope="colgroup") for name in (ours, theirs)]
     top = tag("tr", join((empty, empty, empty, arms[0], empty, wide, arms[1], empty)))
-    named = join(tag("th", name, scope="col") for name in ("question", "right", "change"))
+    named = join(tag("th", name, scope="col") for name in ("case", "right", "change"))
     numbers = join(tag("th", n, scope="col") for n in range(1, repeats + 1))
     return tag("thead", join((top, tag("tr", join((named, numbers, empty, wide, numbers, empty))))))
 

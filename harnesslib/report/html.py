@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 _BIDI = re.compile(r"[\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_UNIT = re.compile(r"(?<=\d) (?=%)")
 
 
 class Safe(str):
@@ -52,7 +53,7 @@ def escape(text: object) -> Safe:
     """Return text that no browser reads as markup; control and direction characters are made visible."""
     if isinstance(text, Safe):
         return text
-    return Safe(html.escape(visible(str(text))))
+    return Safe(html.escape(_UNIT.sub("\u00a0", visible(str(text)))))  # a number keeps its unit
 
 
 def visible(text: str) -> str:

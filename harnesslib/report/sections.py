@@ -86,23 +86,23 @@ def effects(records: CycleRecords) -> Section:
         (figure(_forest_title(f), _forest_note(f), forest(f), _forest_numbers(f)) for f in drawn), "\n"
     )
     intro = (
-        "Change of served accuracy against the baseline, paired by question. The screen looks at everybody "
+        "Change of served accuracy against the baseline, paired by case. The screen looks at everybody "
         "with few calls, so its best looks better than it is; the confirmation asks again with fresh calls; "
-        "the verification asks questions never used before. Only the last is credited."
+        "the verification asks cases never used before. Only the last is credited."
     )
     return section("effects", "Effects", paragraph(intro), tag("div", pictures, class_="grid"))
 
 
 def verification(records: CycleRecords) -> Section:
     """Return what was proven after the change was made, and whether it was kept."""
-    title = "Verification on fresh questions"
+    title = "Verification on fresh cases"
     rows = decided.verifications(records)
     if not rows:
         nothing = records.decisions is not None and not records.decisions.promoted
         said = "No change was applied, so there was nothing to verify." if nothing else ""
         return section("verification", title, gap(said or missing(records, "verification")))
     intro = (
-        "Each applied change was measured again on held-out questions with new seeds, through the routing "
+        "Each applied change was measured again on holdout cases with new seeds, through the routing "
         "config as an application uses it. The gain seen here is the one that is credited; what did not hold "
         "was undone."
     )
@@ -175,7 +175,7 @@ def plan(records: CycleRecords) -> Section:
         Column("suite"),
         Column("baseline"),
         Column("candidates"),
-        Column("questions, search + holdout"),
+        Column("cases, search + holdout"),
         Column("smallest gain it finds (80\u00a0% power)", numeric=True),
     )
     cells = (
@@ -192,7 +192,7 @@ def plan(records: CycleRecords) -> Section:
     skipped = join(_skipped(p) for p in records.plan.phases if p.skipped)
     intro = (
         f"Drawn up at routing generation {records.plan.generation}, before anything was measured. "
-        "Changes are tuned on the search questions and proven on the holdout questions."
+        "Changes are tuned on the search cases and proven on the holdout cases."
     )
     return section("plan", "What was asked", paragraph(intro), framed("Plan", columns, cells), skipped)
 

@@ -7,11 +7,11 @@ a valid sample in it.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import get_args
 
 from harnesslib.errors import DataError
-from harnesslib.records import PolicyConfig, Sample, Spec, Stage, Summary
+from harnesslib.records import PolicyConfig, Sample, SampleKey, Spec, Stage, Summary
 from harnesslib.summarize.comparisons import compare
 from harnesslib.summarize.sessions import compare_sessions
 from harnesslib.summarize.specs import summarize_spec
@@ -27,6 +27,7 @@ def summarize(
     run_id: str,
     leaders: Mapping[str, str],
     policy: PolicyConfig,
+    cold: Collection[SampleKey] = (),
 ) -> Summary:
     """Return everything that is computed from samples; their order does not matter.
 
@@ -44,6 +45,9 @@ def summarize(
         Phase -> spec id of the candidate that was confirmed.
     policy
         Its `alpha` sets the level of the latency interval, its `restraint_margin` the loss to be excluded.
+    cold
+        Keys of samples taken while their model was loading. They count for their spec, and in no comparison:
+        who was asked first says nothing about who is better.
 
     Raises
     ------
@@ -51,14 +55,15 @@ def summarize(
         A sample's or a pair's spec is not among `specs`.
     """
     groups = _grouped(samples, specs)
+    warm = {key: tuple(s for s in group if s.key not in cold) for key, group in groups.items()}
     return Summary(
         run_id=run_id,
         specs=tuple(summarize_spec(specs[spec], stage, group) for (stage, spec), group in groups.items()),
         comparisons=tuple(
             compare(
                 stage,
-                (_known(specs, candidate), groups.get((stage, candidate), ())),
-                (_known(specs, baseline), groups.get((stage, baseline), ())),
+                (_known(specs, candidate), warm.get((stage, candidate), ())),
+                (_known(specs, baseline), warm.get((stage, baseline), ())),
                 policy=policy,
             )
             for stage, candidate, baseline in pairs

@@ -118,7 +118,7 @@ def test_links_lead_to_sections_or_to_files_beside_the_page(page):
 def test_the_verdict_comes_first_though_it_is_computed_last(page):
     places = [page.index(f' id="{make.__name__}"') for make in report.SECTIONS]
     assert sorted(places) == places
-    assert "<title>sprinter now serves atomic and better now serves extended</title>" in page
+    assert "<title>Atomic is now served by sprinter and extended is now served by better</title>" in page
     assert page.index("<h1") < page.index("<h2")
 
 
@@ -155,7 +155,7 @@ def evil_records() -> CycleRecords:
     """Put markup wherever a model, a person or an endpoint can put text."""
     text = msgspec.json.encode(RECORDS).decode()
     names = ("sprinter", "steady", "ato-03", "parallel", "At most 9 % of the extended cases can pass.")
-    for name in (*names, "All gates passed.", "The gain holds on 16 fresh questions.", "3.11.7"):
+    for name in (*names, "All gates passed.", "The gain holds on 16 fresh cases.", "3.11.7"):
         text = text.replace(name, name + msgspec.json.encode(EVIL).decode()[1:-1])
     return msgspec.json.decode(text, type=CycleRecords)
 

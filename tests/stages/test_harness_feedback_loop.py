@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import msgspec
 import pytest
 
-from harnesslib.harness_feedback_loop import diagnose, recommend, suspects
+from harnesslib.harness_feedback_loop import cold_calls, diagnose, recommend, suspects
 from harnesslib.records import PhaseConfig, PolicyConfig
 
 POLICY = PolicyConfig()
@@ -43,6 +45,24 @@ def test_an_endpoint_that_states_a_long_load_beside_timeouts_is_suspected(made_b
     assert suspects(late) == ()
     stated = [*late, msgspec.structs.replace(samples[31], load_s=1.0)]
     assert suspects(stated) == (("steady", "atomic"),)
+
+
+def test_calls_started_before_a_sleeper_first_answered_are_cold_and_nobody_elses(made_bench) -> None:
+    bench = made_bench()
+    bench.screen()
+    timed = [
+        msgspec.structs.replace(
+            sample,
+            started_at=sample.started_at + timedelta(seconds=0.1 * sample.position),
+            elapsed_s=0.4 if sample.outcome == "timeout" else 0.05,
+        )
+        for sample in sorted(bench.samples, key=lambda s: s.position)
+    ]
+    mine = [s for s in timed if s.model == "sleepy"]
+    answered = next(s for s in mine if s.outcome != "timeout")
+    came = answered.started_at + timedelta(seconds=answered.elapsed_s)
+    assert cold_calls(timed) == {s.key for s in mine if s.started_at < came}
+    assert {s.outcome for s in mine if s.key in cold_calls(timed)} >= {"timeout"}
 
 
 def test_a_cold_start_is_confirmed_by_sessions(demo) -> None:

@@ -77,7 +77,7 @@ def test_times_are_told_in_the_unit_that_fits():
 
 
 def test_the_title_says_who_serves_now():
-    assert "sprinter now serves atomic and better now serves extended" == verdict(RECORDS).title
+    assert "Atomic is now served by sprinter and extended is now served by better" == verdict(RECORDS).title
 
 
 def test_the_title_says_so_when_nothing_changed():

@@ -156,3 +156,23 @@ def test_every_case_keeps_its_outcomes_in_order_of_repeat(two_arms) -> None:
     for case in seen.cases:
         mine = [s for s in two_arms.samples if s.case_id == case.case_id and s.model == "sprinter"]
         assert case.outcomes == tuple(s.outcome for s in sorted(mine, key=lambda s: s.repeat))
+
+
+def test_cold_samples_count_for_their_spec_and_in_no_comparison(two_arms) -> None:
+    stage, candidate, baseline = two_arms.pair
+    mine = [s for s in two_arms.samples if s.spec_id == candidate]
+    cold = {s.key for s in mine[:3]}
+    seen = summarize(
+        [broken(s, "timeout") if s.key in cold else s for s in two_arms.samples],
+        two_arms.specs,
+        [two_arms.pair],
+        run_id="r1",
+        leaders={},
+        policy=POLICY,
+        cold=cold,
+    )
+    assert seen.spec(candidate, stage).outcomes["timeout"] == 3
+    assert seen.comparisons[0].dropped_blocks == 3
+    without = [s for s in two_arms.samples if s.key not in cold]
+    assert seen.comparisons[0].effect == summary_of(two_arms, without, [two_arms.pair]).comparisons[0].effect
+    assert baseline in {item.spec.id for item in seen.specs}

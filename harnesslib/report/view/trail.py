@@ -158,6 +158,6 @@ def _budget_row(records: CycleRecords, name: str, stages: tuple[str, ...]) -> Bu
         samples=count(len(found)),
         requests=count(sum(sample.requests for sample in found)),
         tokens=count(sum(sample.input_tokens + sample.output_tokens for sample in found)),
-        cost=f"{cost:.4f}" if cost else "0",
+        cost=f"{cost:.4f}" if cost else "no prices",
         waited=duration(sum(sample.elapsed_s for sample in found)),
     )

@@ -88,12 +88,13 @@ def _title(records: CycleRecords) -> str:
         return "What the cycle concluded"
     served = {phase: item.spec.model for phase, item in after.baselines.items()}
     moved = [
-        f"{served[phase]} now serves {phase}"
+        f"{phase} is now served by {served[phase]}"
         for phase, item in before.baselines.items()
         if phase in served and item.spec.model != served[phase]
     ]
     if moved:
-        return listed(tuple(moved))
+        sentence = listed(tuple(moved))
+        return f"{sentence[0].upper()}{sentence[1:]}"
     if before.rules != after.rules or before.baselines != after.baselines:
         return "The same models serve, under new rules"
     kept = listed(tuple(dict.fromkeys(f"{model} keeps {phase}" for phase, model in served.items())))
@@ -122,7 +123,7 @@ def _lines(records: CycleRecords) -> tuple[str, ...]:
         kept = sum(item.kept for _, item in checked)
         lost = len(checked) - kept
         undone = f"; {lost} rolled back" if lost else "; nothing had to be rolled back"
-        lines.append(f"Measured again on fresh questions, {kept} of {len(checked)} held{undone}.")
+        lines.append(f"Measured again on fresh cases, {kept} of {len(checked)} held{undone}.")
     return tuple(lines)
 
 
