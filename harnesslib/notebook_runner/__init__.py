@@ -60,7 +60,7 @@ def run_notebook(
     timeout_s
         Limit of the whole run, seconds.
     log_dir
-        Where ``stdout.log`` and ``stderr.log`` of the cells go, message by message.
+        Where ``stdout.log`` and ``stderr.log`` of the cells go, message by message, and ``kernel.log``.
 
     Raises
     ------
@@ -87,7 +87,9 @@ def run_notebook(
             scratch = stack.enter_context(swept(run_id))
             stdout = stack.enter_context((log_dir / "stdout.log").open("a", encoding="utf-8"))
             stderr = stack.enter_context((log_dir / "stderr.log").open("a", encoding="utf-8"))
-            _execute(notebook, output, dict(parameters), (kernel_manager(run_id, scratch), stdout, stderr))
+            kernel_log = stack.enter_context((log_dir / "kernel.log").open("a", encoding="utf-8"))
+            kernel = kernel_manager(run_id, scratch, kernel_log)
+            _execute(notebook, output, dict(parameters), (kernel, stdout, stderr))
     except _Stopped as stop:
         _fail(output, _stopped(stop, timeout_s))
     except NotebookError as error:
@@ -119,7 +121,7 @@ def _execute(notebook: Path, output: Path, parameters: dict[str, Any], tools: tu
     except PapermillExecutionError as error:
         raise _cell_error(notebook, error) from None
     except (DeadKernelError, RuntimeError) as error:
-        lost = "the kernel was lost (killed, or out of memory?); the cells before it are kept; run it again"
+        lost = "the kernel was lost (killed, or out of memory?); see kernel.log; run it again"
         raise NotebookError(f"{notebook.name}: {lost}", EXIT_KERNEL_LOST) from error
 
 

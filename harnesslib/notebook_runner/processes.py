@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import psutil
 
@@ -27,7 +27,7 @@ _PATIENCE_S = 2.0
 _SHUTDOWN_S = 2.0
 
 
-def kernel_manager(run_id: str, scratch: Path) -> type[Any]:
+def kernel_manager(run_id: str, scratch: Path, log: IO[str]) -> type[Any]:
     """Return a kernel manager class for one run.
 
     Parameters
@@ -36,6 +36,8 @@ def kernel_manager(run_id: str, scratch: Path) -> type[Any]:
         Marks the kernel and all its descendants.
     scratch
         A short path for the kernel's sockets (a socket's path may have 107 bytes) and settings.
+    log
+        Takes what the kernel itself says, as when it is interrupted or dies; cells have their own logs.
 
     Notes
     -----
@@ -62,6 +64,7 @@ def kernel_manager(run_id: str, scratch: Path) -> type[Any]:
         async def _async_start_kernel(self, **settings: Any) -> None:  # noqa: ANN401
             own = {MARKER: run_id, "IPYTHONDIR": str(scratch / "ipython")}
             settings["env"] = {**(settings.get("env") or os.environ), **own}
+            settings |= {"stdout": log, "stderr": log}
             await super()._async_start_kernel(**settings)
 
         start_kernel = _async_start_kernel

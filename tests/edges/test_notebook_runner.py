@@ -93,7 +93,7 @@ def test_a_run_uses_this_interpreter_and_leaves_logs_but_no_process_behind(tmp_p
     pids = [int(pid) for pid in (tmp_path / "pids").read_text().split()]
     assert [True, True, True] == [gone(pid) for pid in pids]
     assert handlers == [signal.getsignal(n) for n in (signal.SIGTERM, signal.SIGINT, signal.SIGALRM)]
-    assert ["executed.ipynb", "stderr.log", "stdout.log"] == sorted(
+    assert ["executed.ipynb", "kernel.log", "stderr.log", "stdout.log"] == sorted(
         p.name for p in (tmp_path / "run").iterdir()
     )
 
