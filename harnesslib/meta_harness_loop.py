@@ -120,6 +120,7 @@ class Cycle:
         promoted = self.decide().promoted
         if not promoted:
             return ()
+        self._say("verify", _SAID["verification"])
         evidence = self._verification_evidence(promoted)
         return tuple(
             policy.verify(

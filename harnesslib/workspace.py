@@ -255,6 +255,13 @@ def environment() -> dict[str, str]:
     }
 
 
+def nearest(folder: Path | str) -> Path:
+    """Return the workspace that `folder` is, or lies in; `folder` itself when there is none."""
+    start = Path(folder).resolve()
+    found = (place for place in (start, *start.parents) if (place / HARNESS_FILE).is_file())
+    return next(found, start)
+
+
 def open_workspace(root: Path | str = ".", run_id: str = "") -> Effects:
     """Open a workspace for as long as this process lives; its built-in servers stop with it.
 
@@ -262,7 +269,7 @@ def open_workspace(root: Path | str = ".", run_id: str = "") -> Effects:
     --------
     >>> effects = open_workspace("demo")  # doctest: +SKIP
     """
-    workspace = Workspace(root)
+    workspace = Workspace(nearest(root))
     atexit.register(workspace.close)
     return workspace.effects(run_id)
 
@@ -273,9 +280,9 @@ def open_cycle(root: Path | str = ".", run_id: str = "") -> Cycle:
     Parameters
     ----------
     root
-        The workspace.
+        The workspace, or a folder inside it: a notebook's own folder will do.
     run_id
-        A cycle to go on with (or to look at again: finished states are only loaded); "" begins a new one.
+        A cycle to go on with, or to look at again (then nothing is locked or started); "" begins a new one.
 
     Raises
     ------
@@ -284,8 +291,10 @@ def open_cycle(root: Path | str = ".", run_id: str = "") -> Cycle:
     """
     from harnesslib.meta_harness_loop import Cycle
 
-    workspace = Workspace(root)
+    workspace = Workspace(nearest(root))
     workspace.require()
+    if run_id and workspace.runs.manifest(run_id).status == "done":
+        return Cycle(workspace.effects(endpoints=False), run_id)
     keep = ExitStack()
     atexit.register(keep.close)
     keep.enter_context(workspace.locks.hold("cycle", wait_s=0.5))
@@ -296,4 +305,4 @@ def open_cycle(root: Path | str = ".", run_id: str = "") -> Cycle:
 
 def load_samples(root: Path | str, run_id: str) -> pd.DataFrame:
     """Return a run's samples as a tidy frame, one row per sample, columns as in the Sample record."""
-    return Workspace(root).runs.load_samples_frame(run_id)
+    return Workspace(nearest(root)).runs.load_samples_frame(run_id)

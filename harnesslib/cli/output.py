@@ -107,8 +107,10 @@ def _bar(first: str) -> Iterator[Callable[[Event], None]]:
         task = bars.add_task(first, total=None)
 
         def update(event: Event) -> None:
-            total = event.total or None
-            bars.update(task, description=event.message, completed=event.done, total=total)
+            if event.total:
+                bars.update(task, completed=event.done, total=event.total)
+            else:
+                bars.update(task, description=event.message, completed=0, total=None)
 
         yield update
 
