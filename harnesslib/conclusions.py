@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
 from harnesslib.records import (
+    Baseline,
     CycleOutcome,
     Decision,
     Decisions,
@@ -31,10 +32,12 @@ def conclude(
     verifications: Verifications | None,
     routing: RoutingConfig,
     *,
+    phases: Collection[str],
     ended_at: datetime,
     truth: tuple[TruthRow, ...] = (),
 ) -> CycleOutcome:
-    """Return how a cycle ended, in one sentence and a few numbers."""
+    """Return how a cycle ended, in one sentence and a few numbers; `phases` are those it looked at."""
+    baselines = {phase: routing.baselines[phase] for phase in sorted(phases)}
     kept = {item.decision_id for item in verifications.verifications if item.kept} if verifications else set()
     promoted = decisions.promoted
     status = _status(decisions, len(promoted), len(kept))
@@ -42,12 +45,12 @@ def conclude(
     return CycleOutcome(
         run_id=decisions.run_id,
         ended_at=ended_at,
-        headline=_headline(decisions, kept, verifications, routing),
+        headline=_headline(decisions, kept, verifications, baselines),
         status=status,
         generation_before=before,
         generation=routing.generation,
-        baselines={phase: baseline.spec.model for phase, baseline in routing.baselines.items()},
-        accuracy={phase: baseline.accuracy.value for phase, baseline in routing.baselines.items()},
+        baselines={phase: baseline.spec.model for phase, baseline in baselines.items()},
+        accuracy={phase: baseline.accuracy.value for phase, baseline in baselines.items()},
         truth=truth,
     )
 
@@ -68,10 +71,13 @@ def _undecided(decision: Decision) -> bool:
 
 
 def _headline(
-    decisions: Decisions, kept: set[str], verifications: Verifications | None, routing: RoutingConfig
+    decisions: Decisions,
+    kept: set[str],
+    verifications: Verifications | None,
+    baselines: Mapping[str, Baseline],
 ) -> str:
     if not decisions.promoted:
-        return _nothing_changed(decisions, routing)
+        return _nothing_changed(decisions, baselines)
     proven = {item.decision_id: item for item in verifications.verifications} if verifications else {}
     sentence = "; ".join(
         _change(decision, proven[decision.id].effect.value)
@@ -82,10 +88,8 @@ def _headline(
     return f"{sentence[0].upper()}{sentence[1:]}."
 
 
-def _nothing_changed(decisions: Decisions, routing: RoutingConfig) -> str:
-    serving = " and ".join(
-        f"{baseline.spec.model} in {phase}" for phase, baseline in sorted(routing.baselines.items())
-    )
+def _nothing_changed(decisions: Decisions, baselines: Mapping[str, Baseline]) -> str:
+    serving = " and ".join(f"{baseline.spec.model} in {phase}" for phase, baseline in baselines.items())
     if not decisions.decisions:
         return f"Nothing was due: every candidate has been tried against {serving}."
     if any(_undecided(decision) for decision in decisions.decisions):

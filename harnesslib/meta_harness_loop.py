@@ -300,6 +300,7 @@ class Cycle:
             decisions,
             verifications if decisions.promoted else None,
             in_force,
+            phases=self.config.phases,
             ended_at=self.effects.clock.now(),
             truth=truth,
         )

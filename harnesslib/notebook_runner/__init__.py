@@ -91,6 +91,7 @@ def run_notebook(
             kernel = kernel_manager(run_id, scratch, kernel_log)
             _execute(notebook, output, dict(parameters), (kernel, stdout, stderr))
     except _Stopped as stop:
+        _forget_tasks()
         _fail(output, _stopped(stop, timeout_s))
     except NotebookError as error:
         _fail(output, error)
@@ -137,6 +138,13 @@ def _stopped(stop: _Stopped, timeout_s: float | None) -> NotebookError:
     if stop.number == signal.SIGALRM:
         return NotebookError(f"the time limit of {timeout_s:g} s was reached", EXIT_TIME_LIMIT)
     return NotebookError(f"stopped by {signal.Signals(stop.number).name}", 128 + stop.number)
+
+
+def _forget_tasks() -> None:
+    """Let what the signal interrupted end unheard: nobody waits for it, and asyncio would print it."""
+    from jupyter_core.utils import ensure_event_loop
+
+    ensure_event_loop().set_exception_handler(lambda _loop, _context: None)
 
 
 def _fail(output: Path, error: NotebookError) -> NoReturn:

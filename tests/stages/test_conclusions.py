@@ -68,7 +68,7 @@ def ended(*made: Decision, kept: tuple[bool, ...] = (), gain: float | None = 0.1
         ),
     )
     decisions = Decisions(run_id="r", decisions=made)
-    return conclude(decisions, verified if kept else None, FIRST, ended_at=EPOCH)
+    return conclude(decisions, verified if kept else None, FIRST, phases=("atomic",), ended_at=EPOCH)
 
 
 def test_what_was_kept_is_said_with_its_gain():
