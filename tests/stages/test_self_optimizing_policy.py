@@ -359,3 +359,43 @@ def test_a_denial_is_kept_if_its_fallback_serves(demo, made_bench, spec_of, trut
         assert seen.kept == kept
         assert seen.effect.value is None
         assert "no gain is credited" in seen.effect.reason
+
+
+def without(demo, *stages: str):
+    """Return the demo's summary as if these stages had never been measured."""
+    return REPLACED(
+        demo.summary,
+        specs=tuple(item for item in demo.summary.specs if item.stage not in stages),
+        comparisons=tuple(item for item in demo.summary.comparisons if item.stage not in stages),
+        sessions=tuple(item for item in demo.summary.sessions if item.stage not in stages),
+    )
+
+
+@pytest.mark.parametrize(
+    "name", ["atomic-promote-sprinter", "atomic-enable_warmup-sleepy", "extended-deny-sprinter"]
+)
+def test_what_was_never_measured_is_on_hold_with_every_gate_shown_and_never_kept(demo, name) -> None:
+    made = decision_of(demo, name)
+    nothing = without(demo, "screen", "confirm", "sessions")
+    phase = PhaseConfig(suite="atomic", baseline="steady")
+    again = decide(made.recommendation, nothing, policy=POLICY, phase=phase, run_id="r1")
+    assert again.verdict == "HOLD"
+    assert [item.name for item in again.gates] == [item.name for item in made.gates]
+    assert {item.verdict for item in again.gates} == {"unknown"}
+    assert all(item.settle for item in again.gates)
+    checked = verify(made, nothing, policy=POLICY, phase=phase)
+    assert (checked.kept, checked.effect.value, checked.p_value) == (False, None, None)
+    assert checked.reason
+
+
+def test_a_candidate_without_any_answer_is_not_decided(demo) -> None:
+    unknown = REPLACED(demo.summary.comparisons[0].effect, value=None, low=None, high=None, reason="no pair")
+    comparisons = tuple(
+        REPLACED(item, effect=unknown) if item.candidate.model == "twin" else item
+        for item in demo.summary.comparisons
+    )
+    summary = REPLACED(demo.summary, comparisons=comparisons)
+    phases = {name: PhaseConfig(suite=name, baseline="steady") for name in ("atomic", "extended")}
+    made = decide_all(demo.feedback, summary, policy=POLICY, phases=phases)
+    twin = next(item for item in made.decisions if item.recommendation.id == "atomic-promote-twin")
+    assert (twin.verdict, twin.reason) == ("HOLD", "twin is not decided: nothing was measured.")

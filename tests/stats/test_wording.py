@@ -35,3 +35,8 @@ def test_shares_and_counts_read_as_people_write_them() -> None:
 def test_p_values_are_never_zero() -> None:
     said = [wording.p_value(p) for p in (None, 1e-9, 0.00035, 0.03125, 1.0)]
     assert said == ["p n/a", "p < 0.0001", "p = 0.00035", "p = 0.031", "p = 1"]
+
+
+def test_an_unknown_estimate_is_said_with_its_reason() -> None:
+    nothing = Estimate(value=None, low=None, high=None, level=0.95, n=0, method="none", reason="no calls")
+    assert (wording.points(nothing), wording.share(nothing)) == ("n/a (no calls)", "n/a (no calls)")
