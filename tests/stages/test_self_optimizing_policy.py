@@ -9,6 +9,7 @@ import pytest
 
 from harnesslib.records import GateResult, PhaseConfig, PolicyConfig
 from harnesslib.self_optimizing_policy import GATES, decide, decide_all, leader, verify
+from harnesslib.self_optimizing_policy.counts import Counts
 from harnesslib.self_optimizing_policy.gate import verdict_of
 from harnesslib.summarize import summarize
 
@@ -399,3 +400,30 @@ def test_a_candidate_without_any_answer_is_not_decided(demo) -> None:
     made = decide_all(demo.feedback, summary, policy=POLICY, phases=phases)
     twin = next(item for item in made.decisions if item.recommendation.id == "atomic-promote-twin")
     assert (twin.verdict, twin.reason) == ("HOLD", "twin is not decided: nothing was measured.")
+
+
+def test_a_share_of_no_calls_excludes_nothing() -> None:
+    nothing = Counts(0, 0)
+    assert (nothing.low, nothing.high, nothing.said()) == (0.0, 1.0, "not measured")
+
+
+@pytest.mark.parametrize(
+    ("name", "stage"),
+    [("atomic-promote-sprinter", "verify"), ("atomic-enable_warmup-sleepy", "verify_sessions")],
+)
+def test_answers_without_a_valid_pair_verify_nothing(demo, name, stage) -> None:
+    """Both arms answered, but never side by side."""
+    made = decision_of(demo, name)
+    verified = REPLACED(
+        demo.summary,
+        specs=tuple(
+            REPLACED(item, stage=stage, infra_share=0.0)
+            for item in demo.summary.specs
+            if item.spec.phase == "atomic" and item.stage in {"confirm", "sessions"}
+        ),
+        comparisons=(),
+        sessions=(),
+    )
+    checked = verify(made, verified, policy=POLICY, phase=PhaseConfig(suite="atomic", baseline="steady"))
+    assert (checked.kept, checked.effect.value) == (False, None)
+    assert "valid" in checked.reason

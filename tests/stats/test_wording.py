@@ -40,3 +40,8 @@ def test_p_values_are_never_zero() -> None:
 def test_an_unknown_estimate_is_said_with_its_reason() -> None:
     nothing = Estimate(value=None, low=None, high=None, level=0.95, n=0, method="none", reason="no calls")
     assert (wording.points(nothing), wording.share(nothing)) == ("n/a (no calls)", "n/a (no calls)")
+
+
+def test_a_value_without_bounds_is_said_alone() -> None:
+    bare = Estimate(value=0.5, low=None, high=None, level=0.95, n=1, method="m", reason="too few")
+    assert (wording.points(bare), wording.share(bare)) == ("+50.0 points", "50.0 %")
