@@ -125,3 +125,15 @@ def test_the_report_is_rendered_again_byte_for_byte(again):
     before = report.read_bytes()
     assert harness("report", folder=folder).stdout.strip() == str(report)
     assert report.read_bytes() == before
+
+
+def test_what_was_decided_is_told_gate_by_gate_and_is_not_applied_twice(demo):
+    folder, result, _ = demo
+    run = result["outcome"]["run_id"]
+    told = harness("decide", run, folder=folder).stdout
+    assert "PROMOTE  atomic-promote-sprinter" in told
+    assert "accuracy_gain" in told
+    before = (folder / "routing_config.json").read_bytes()
+    for arguments in (("apply", run, "--dry-run"), ("apply", run)):
+        assert harness(*arguments, folder=folder).stdout.startswith("Nothing to apply")
+    assert (folder / "routing_config.json").read_bytes() == before

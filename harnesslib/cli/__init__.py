@@ -16,7 +16,9 @@ EXIT_INTERRUPTED = 130
 EXIT_INTERNAL = 70
 
 _COMMANDS = {
+    "apply": ("harnesslib.cli.deciding", "Put what a cycle promoted in force, or show what would change."),
     "cycle": ("harnesslib.cli.cycles", "Run one cycle: measure, decide, apply, prove, keep or undo."),
+    "decide": ("harnesslib.cli.deciding", "Say what a cycle decided, gate by gate."),
     "demo": ("harnesslib.cli.cycles", "Make a demo workspace if there is none, and run one cycle in it."),
     "doctor": ("harnesslib.cli.setting_up", "Check the workspace and everything it needs."),
     "init": ("harnesslib.cli.setting_up", "Make a workspace."),
