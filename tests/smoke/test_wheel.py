@@ -21,7 +21,7 @@ PARTS = {
     "harnesslib/report/template/harness/static/report.css",
     "harnesslib/simulator/demo.toml",
     "harnesslib/suites/atomic/suite.toml",
-    "harnesslib/suites/extended.toml",
+    "harnesslib/suites/extended/suite.toml",
 }
 
 

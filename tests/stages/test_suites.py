@@ -21,8 +21,10 @@ from harnesslib.suites.checks import WORLDS
 HERE = Path()
 COUNTS = {
     "atomic": {("search", True): 15, ("search", False): 9, ("holdout", True): 10, ("holdout", False): 6},
-    "extended": {("search", True): 12, ("search", False): 6, ("holdout", True): 8, ("holdout", False): 4},
+    "extended": {("search", True): 38, ("search", False): 14, ("holdout", True): 22, ("holdout", False): 9},
 }
+ERRORS_ELSEWHERE = {"extended.destructive.not-over-the-old-ideas"}
+"""Cases of another skill in which a refusal of the office is what keeps something from being lost."""
 EVERY_CASE = [
     pytest.param(case, id=case.id) for name in packaged() for case in load_suite(name, root=HERE).cases
 ]
@@ -173,6 +175,12 @@ def first_answers(case: Case) -> list[tuple[Call, ...]]:
     return [tuple(example(expected) for expected in turn.accept[0]) for turn in case.turns]
 
 
+def costly_call(case: Case) -> Call:
+    """Return a call that nobody wants, of the first tool whose extra calls cost something."""
+    name = next(name for name in case.tools if name not in case.harmless)
+    return Call(name=name, arguments={})
+
+
 @pytest.mark.parametrize("case", EVERY_CASE)
 def test_the_reference_answer_passes(case):
     for row in rows(case):
@@ -185,13 +193,16 @@ def test_every_accepted_alternative_passes(case):
         for place, turn in enumerate(row.turns):
             for alternative in turn.accept:
                 answers = first_answers(row)
-                answers[place] = tuple(example(expected) for expected in reversed(alternative))
+                answers[place] = tuple(map(example, alternative))
                 assert score(row, answers, "").outcome == "pass"
+                if row.final_state is None:  # otherwise the order of the calls may decide what is left
+                    answers[place] = tuple(map(example, reversed(alternative)))
+                    assert score(row, answers, "").outcome == "pass"
 
 
 @pytest.mark.parametrize("case", EVERY_CASE)
 def test_a_solver_that_always_calls_passes_no_case_that_wants_none(case):
-    calls = (Call(name=case.tools[0], arguments={}),)
+    calls = (costly_call(case),)
     for row in rows(case):
         outcome = score(row, [calls] * len(row.turns), "").outcome
         assert outcome == ("wrong" if row.turns[0].accept[0] else "overcalled")
@@ -208,7 +219,7 @@ def test_a_solver_that_never_calls_passes_exactly_the_cases_that_want_no_call(ca
 def test_one_more_call_never_passes(case):
     for row in rows(case):
         answers = first_answers(row)
-        answers[-1] = (*answers[-1], Call(name=row.tools[0], arguments={}))
+        answers[-1] = (*answers[-1], costly_call(row))
         assert score(row, answers, "").outcome in ("wrong", "overcalled")
 
 
@@ -221,7 +232,7 @@ def test_the_office_answers_the_reference_calls_and_fails_only_where_the_case_is
             result = worlds.respond(row.world, so_far, call)
             failed += [call.name] if "error" in result else []
             so_far.append(call)
-        assert len(failed) == (1 if row.skill == "tool_error" else 0)
+        assert len(failed) == (1 if row.skill == "tool_error" or row.id in ERRORS_ELSEWHERE else 0)
 
 
 def test_every_variant_of_an_expected_call_matches_it():
