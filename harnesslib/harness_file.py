@@ -88,15 +88,28 @@ def _endpoint_problems(config: HarnessConfig) -> Iterator[str]:
         place = f"endpoints.{name}"
         if not _ENDPOINT_NAME.fullmatch(name):
             yield f"{place}: expected a name of letters, digits, '.', '_' and '-'"
-        if bool(endpoint.base_url) == bool(endpoint.simulator):
-            yield f"{place}: expected either base_url or simulator; cure: give exactly one of them"
-        elif endpoint.base_url:
-            yield from _address_problems(place, endpoint)
+        yield from _place_problems(place, endpoint)
         if endpoint.key_env and not _VARIABLE_NAME.fullmatch(endpoint.key_env):
             # The value is not shown: it may be the key itself.
             yield f"{place}.key_env: expected the name of an environment variable; keys never stand in a file"
         if endpoint.concurrency < 1:
             yield f"{place}.concurrency: got {endpoint.concurrency}, expected at least 1"
+
+
+def _place_problems(place: str, endpoint: EndpointConfig) -> Iterator[str]:
+    if endpoint.client == "command":
+        if not endpoint.command or not all(endpoint.command):
+            example = 'command = ["python3", "my_model.py"]'
+            yield f"{place}.command: expected a program and its arguments; cure: write {example}"
+        if endpoint.base_url or endpoint.simulator:
+            yield f"{place}: a program has no base_url and no simulator; cure: remove them"
+        return
+    if endpoint.command:
+        yield f"{place}.command: only for client 'command'; cure: write client = \"command\""
+    if bool(endpoint.base_url) == bool(endpoint.simulator):
+        yield f"{place}: expected either base_url or simulator; cure: give exactly one of them"
+    elif endpoint.base_url:
+        yield from _address_problems(place, endpoint)
 
 
 def _address_problems(place: str, endpoint: EndpointConfig) -> Iterator[str]:
