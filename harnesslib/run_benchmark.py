@@ -38,6 +38,8 @@ class RunOptions(Record):
     """How a run measures.
 
     `limit` is the number of cases, 0 = all of the split. `force_model` overrules what the routing denies.
+    `isolate` takes each sample in a process of its own: slower, and nothing that happens in one touches
+    another.
     """
 
     repeats: int = 1
@@ -45,6 +47,7 @@ class RunOptions(Record):
     seed: int = 1
     force_model: bool = False
     limit: int = 0
+    isolate: bool = False
 
 
 class RunResult(Record):
@@ -93,7 +96,9 @@ def run(model: str, phase: str, effects: Effects, options: RunOptions, manifest:
     assignments = _assignments(spec, suite, resolution.requested_model, options)
     effects.runs.create(manifest)
     try:
-        with opened(assignments, effects, run_id=manifest.run_id, state="run") as bench:
+        with opened(
+            assignments, effects, run_id=manifest.run_id, state="run", isolate=options.isolate
+        ) as bench:
             complete(_measure(bench, assignments))
         bench.check()
     except (HarnessError, KeyboardInterrupt) as error:

@@ -9,9 +9,11 @@ from typing import Any
 import msgspec
 
 from harnesslib import scoring, worlds
+from harnesslib.executors.pace import Gate
 from harnesslib.ports import Client, Clock
 from harnesslib.records import Assignment, Call, Case, ChatRequest, Failure, Reply, Sample, Score, Spec, Suite
 from harnesslib.records.base import Record, encode
+from harnesslib.suites.parametric import instantiate
 
 MAX_REQUESTS_PER_TURN = 6
 MAX_TEXT = 2000
@@ -29,7 +31,7 @@ class Target:
     """What samples of one model in one run share.
 
     `price` is per million tokens (input, output); `concurrency` the number of samples that the endpoint
-    works on, this one included.
+    works on, this one included. `gate` keeps the endpoint's pace; none where one sample stands alone.
     """
 
     client: Client
@@ -37,6 +39,7 @@ class Target:
     run_id: str
     price: tuple[float, float] = (0.0, 0.0)
     concurrency: int = 1
+    gate: Gate | None = None
 
 
 class WarmUp(Record):
@@ -56,7 +59,7 @@ async def take(assignment: Assignment, case: Case, suite: Suite, target: Target)
     assignment
         What is asked of whom, and under which seed.
     case
-        The case of the assignment.
+        The case of the assignment; of a parametric one the assignment's seed chooses the values.
     suite
         The suite that the case belongs to: it holds the tools.
     target
@@ -77,9 +80,20 @@ async def take(assignment: Assignment, case: Case, suite: Suite, target: Target)
     (4xx) says will not change by asking again.
     """
     started_at, started = target.clock.now(), target.clock.monotonic()
-    attempt = _Attempt(assignment, case, suite, target, started + assignment.spec.settings.timeout_s)
+    deadline = started + assignment.spec.settings.timeout_s
+    attempt = _Attempt(assignment, instantiate(case, assignment.seed), suite, target, deadline)
     failure = await attempt.converse()
     return attempt.sample(failure, started_at=started_at, elapsed_s=target.clock.monotonic() - started)
+
+
+def lost(
+    assignment: Assignment, case: Case, suite: Suite, target: Target, *, detail: str, started_at: datetime
+) -> Sample:
+    """Return the sample of an attempt that got lost with the process that made it."""
+    attempt = _Attempt(assignment, instantiate(case, assignment.seed), suite, target, deadline=0.0)
+    failure = Failure(kind="infra_error", detail=detail)
+    elapsed_s = (target.clock.now() - started_at).total_seconds()
+    return attempt.sample(failure, started_at=started_at, elapsed_s=elapsed_s)
 
 
 async def warm_up(client: Client, spec: Spec, *, clock: Clock, budget_s: float) -> WarmUp:
@@ -191,11 +205,12 @@ class _Attempt:
         )
         pause = FIRST_PAUSE_S
         while True:
+            if self.target.gate:
+                await self.target.gate.rest(self.deadline)
             asked = clock.monotonic()
             if asked >= self.deadline:
                 return Failure(kind="timeout", detail="")
-            answer = await self.target.client.chat(request, self.deadline - asked)
-            self.requests += 1
+            answer = await self._ask_once(request, self.deadline - asked)
             if isinstance(answer, Reply) or answer.kind == "timeout":
                 return answer
             left = self.deadline - clock.monotonic()
@@ -210,6 +225,15 @@ class _Attempt:
                 if clock.monotonic() >= self.deadline:
                     return answer
             pause = min(pause * PAUSE_GROWTH, LONGEST_PAUSE_S)
+
+    async def _ask_once(self, request: ChatRequest, timeout_s: float) -> Reply | Failure:
+        gate = self.target.gate
+        wave = gate.pace.wave if gate else 0
+        answer = await self.target.client.chat(request, timeout_s)
+        self.requests += 1
+        if gate:
+            gate.note(answer, wave)
+        return answer
 
     def _may_retry(self, failure: Failure) -> bool:
         return failure.status not in _NOT_WORTH_RETRYING and (

@@ -11,8 +11,10 @@ from importlib import import_module
 import msgspec
 
 from harnesslib.errors import EndpointError, InputError
+from harnesslib.executors.apart import Place, take_apart
 from harnesslib.executors.attempt import Target, WarmUp, take, warm_up
 from harnesslib.executors.local import run_all
+from harnesslib.executors.pace import Gate
 from harnesslib.ports import Client, Clock, Effects, Events, Journal
 from harnesslib.records import Assignment, Case, Sample, Spec, Suite
 
@@ -100,13 +102,23 @@ class Bench:
         The run.
     state
         What the run is doing, for progress events.
+    isolate
+        Whether each sample is taken in a process of its own.
     """
 
     def __init__(
-        self, wanted: Sequence[Assignment], effects: Effects, journal: Journal, *, run_id: str, state: str
+        self,
+        wanted: Sequence[Assignment],
+        effects: Effects,
+        journal: Journal,
+        *,
+        run_id: str,
+        state: str,
+        isolate: bool = False,
     ) -> None:
         self.effects = effects
         self.run_id = run_id
+        self._isolate = isolate
         self._journal = journal
         self._harness = effects.config.harness()
         self._taken: dict[Key, Sample] = {sample.key: sample for sample in effects.runs.samples(run_id)}
@@ -125,6 +137,10 @@ class Bench:
             done=len(wanted) - len(self.missing(wanted)),
             total=len(wanted),
         )
+        self._gates = {
+            name: Gate(name, self._harness.endpoints[name].concurrency, effects.clock, self.progress.say)
+            for name in self._breakers
+        }
 
     @asynccontextmanager
     async def connected(self) -> AsyncIterator[None]:
@@ -163,13 +179,14 @@ class Bench:
         name = self.endpoint(spec)
         if self.is_out(spec):
             return
+        await self._gates[name].rest()
         position = self._positions[assignment.stage]
         self._positions[assignment.stage] += 1
         placed = msgspec.structs.replace(assignment, position=position)
         suite, case = self._cases[spec.phase, assignment.case_id]
         self._working[name] += 1
         try:
-            sample = await take(placed, case, suite, self._target(spec, name))
+            sample = await self._take(placed, suite, case, self._target(spec, name))
         finally:
             self._working[name] -= 1
         self._waiting += self._breakers[name].admit(sample)
@@ -178,6 +195,16 @@ class Bench:
             if batch:
                 # In a thread: a slow disk must not stop the clock of the requests in flight.
                 await asyncio.to_thread(self._write, batch)
+
+    async def _take(self, assignment: Assignment, suite: Suite, case: Case, target: Target) -> Sample:
+        if not self._isolate:
+            return await take(assignment, case, suite, target)
+        name = self.endpoint(assignment.spec)
+        place = Place(name, self.effects.endpoints[name], self.effects.folder)
+        wave = self._gates[name].pace.wave
+        sample = await take_apart(assignment, case, suite, target, place)
+        self._gates[name].note_from(sample, wave)
+        return sample
 
     async def warm(self, spec: Spec) -> WarmUp:
         """Warm a model up; the time it takes belongs to no sample."""
@@ -214,7 +241,13 @@ class Bench:
         cold = {job.spec.model: job.spec for job in assignments if job.spec.settings.warmup}
         for spec in cold.values():
             await self.warm(spec)
-        await run_all(assignments, self.take_one, self._harness.endpoints[name].concurrency)
+        gate = self._gates[name]
+
+        async def take_at_its_pace(job: Assignment) -> None:
+            async with gate.passage():
+                await self.take_one(job)
+
+        await run_all(assignments, take_at_its_pace, gate.pace.most)
 
     def _target(self, spec: Spec, name: str) -> Target:
         model = self._harness.model(spec.model)
@@ -224,6 +257,7 @@ class Bench:
             run_id=self.run_id,
             price=(model.price_input, model.price_output),
             concurrency=self._working[name],
+            gate=self._gates[name],
         )
 
     def _write(self, samples: Iterable[Sample]) -> None:
@@ -234,8 +268,10 @@ class Bench:
 
 
 @contextmanager
-def opened(wanted: Sequence[Assignment], effects: Effects, *, run_id: str, state: str) -> Iterator[Bench]:
-    """Open a bench: its endpoints locked, its journal open.
+def opened(
+    wanted: Sequence[Assignment], effects: Effects, *, run_id: str, state: str, isolate: bool = False
+) -> Iterator[Bench]:
+    """Open a bench: its endpoints locked, its journal open; see `Bench` for what it is given.
 
     Raises
     ------
@@ -253,7 +289,7 @@ def opened(wanted: Sequence[Assignment], effects: Effects, *, run_id: str, state
         for name in sorted(names):
             stack.enter_context(effects.locks.hold(f"endpoint-{name}", wait_s=LOCK_WAIT_S))
         journal = stack.enter_context(effects.runs.journal(run_id))
-        bench = Bench(wanted, effects, journal, run_id=run_id, state=state)
+        bench = Bench(wanted, effects, journal, run_id=run_id, state=state, isolate=isolate)
         try:
             yield bench
         finally:
