@@ -29,7 +29,7 @@ _EXAMPLES = (
 )
 _RULES = {
     "bracket": "a list in square brackets; arguments by name, values as Python literals; no call: no list",
-    "tags": "one <tool_call> element per call, with a JSON object that has `name` and `arguments`",
+    "tags": "one element tool_call per call, in it a JSON object with `name` and `arguments`",
     "json": "a JSON object with `name` and `arguments`; several calls: a list of such objects",
     "function": "one call per line, nothing else on it; arguments by name, values as Python literals",
 }

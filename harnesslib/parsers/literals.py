@@ -20,7 +20,7 @@ from harnesslib.records import Call
 
 NAME = r"[A-Za-z0-9_.-]++"
 KEY = r"""[^\s=(),:*'"\[\]{}]++"""
-CALL_BEGINS = rf"""{NAME}\((?=\s*+(?:\)|\*\*|["'{{\[]|[+-]?\.?[0-9]|{KEY}\s*+=(?!=)))"""
+CALL_BEGINS = rf"""{NAME}\((?=\s*+(?:\)|\Z|\*\*|["'{{\[]|[+-]?\.?[0-9]|{KEY}\s*+=(?!=)))"""
 """Where somebody begins to call: a name and a parenthesis, then its end, a literal or ``key=``."""
 
 _SPACE = re.compile(r"\s*+")
