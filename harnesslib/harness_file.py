@@ -8,6 +8,7 @@ import tomllib
 from collections.abc import Callable, Iterable, Iterator
 from urllib.parse import urlsplit
 
+from harnesslib import variants
 from harnesslib.errors import InputError
 from harnesslib.explain import convert, did_you_mean, listed
 from harnesslib.records import (
@@ -173,6 +174,8 @@ def _baseline_problems(place: str, name: str, phase: PhaseConfig, config: Harnes
 
 
 def _settings_problems(place: str, settings: Settings | SettingsPatch) -> Iterator[str]:
+    if settings.variant is not None:
+        yield from _unknown(f"{place}.variant", (settings.variant,), variants.NAMES)
     timeout, temperature, retries = settings.timeout_s, settings.temperature, settings.retries
     if timeout is not None and not (math.isfinite(timeout) and timeout > 0):
         yield f"{place}.timeout_s: got {timeout}, expected more than 0 seconds"

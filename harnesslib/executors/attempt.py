@@ -8,8 +8,9 @@ from typing import Any
 
 import msgspec
 
-from harnesslib import scoring, worlds
+from harnesslib import scoring, variants, worlds
 from harnesslib.executors.pace import Gate
+from harnesslib.parsers import write
 from harnesslib.ports import Client, Clock
 from harnesslib.records import Assignment, Call, Case, ChatRequest, Failure, Reply, Sample, Score, Spec, Suite
 from harnesslib.records.base import Record, encode
@@ -151,6 +152,7 @@ class _Attempt:
 
     async def converse(self) -> Failure | None:
         """Go through the turns; returns the failure that ended it, if one did."""
+        self.messages += variants.messages(self.variant, self.suite.tools_of(self.case))
         for turn in self.case.turns:
             self.messages.append({"role": "user", "content": turn.user})
             self.turns.append(())
@@ -165,6 +167,11 @@ class _Attempt:
             if self.replies[-1].malformed or self.replies[-1].calls:
                 break  # it can't be read, or it calls without end: a next turn would mean nothing
         return None
+
+    @property
+    def variant(self) -> str:
+        """How tools are offered and calls are written."""
+        return self.assignment.spec.settings.variant
 
     def sample(self, failure: Failure | None, *, started_at: datetime, elapsed_s: float) -> Sample:
         """Return what was observed."""
@@ -199,7 +206,7 @@ class _Attempt:
         request = ChatRequest(
             model=job.spec.model,
             messages=tuple(self.messages),
-            tools=self.suite.tools_of(self.case),
+            tools=self.suite.tools_of(self.case) if self.variant == variants.NATIVE else (),
             temperature=job.spec.settings.temperature,
             seed=job.seed,
         )
@@ -211,7 +218,9 @@ class _Attempt:
             if asked >= self.deadline:
                 return Failure(kind="timeout", detail="")
             answer = await self._ask_once(request, self.deadline - asked)
-            if isinstance(answer, Reply) or answer.kind == "timeout":
+            if isinstance(answer, Reply):
+                return variants.read(self.variant, answer)
+            if answer.kind == "timeout":
                 return answer
             left = self.deadline - clock.monotonic()
             wait = max(pause, answer.retry_after_s or 0.0)
@@ -244,17 +253,29 @@ class _Attempt:
         """Write the reply into the conversation, with the results of its calls."""
         if not reply.calls or reply.malformed:
             self.messages.append({"role": "assistant", "content": reply.text})
+        elif self.variant == variants.NATIVE:
+            self._note_calls(reply)
         else:
-            first = sum(map(len, self.turns))
-            ids = [f"call_{first + index}" for index in range(len(reply.calls))]
-            written = [_written(id_, call) for id_, call in zip(ids, reply.calls, strict=True)]
-            self.messages.append({"role": "assistant", "content": reply.text, "tool_calls": written})
-            for index, (id_, call) in enumerate(zip(ids, reply.calls, strict=True)):
-                earlier = [*(done for turn in self.turns for done in turn), *reply.calls[:index]]
-                result = worlds.respond(self.case.world, earlier, call)
-                content = encode(result).decode()
-                self.messages.append({"role": "tool", "tool_call_id": id_, "content": content})
+            said = reply.text or write(self.variant, reply.calls)
+            self.messages.append({"role": "assistant", "content": said})
+            self.messages.append(variants.results(reply.calls, self._results(reply)))
         self.turns[-1] += reply.calls
+
+    def _note_calls(self, reply: Reply) -> None:
+        first = sum(map(len, self.turns))
+        ids = [f"call_{first + index}" for index in range(len(reply.calls))]
+        written = [_written(id_, call) for id_, call in zip(ids, reply.calls, strict=True)]
+        self.messages.append({"role": "assistant", "content": reply.text, "tool_calls": written})
+        for id_, result in zip(ids, self._results(reply), strict=True):
+            self.messages.append({"role": "tool", "tool_call_id": id_, "content": encode(result).decode()})
+
+    def _results(self, reply: Reply) -> list[dict[str, Any]]:
+        """Return what the tools answer; each knows all calls before it, those of the same reply too."""
+        earlier = [call for turn in self.turns for call in turn]
+        return [
+            worlds.respond(self.case.world, [*earlier, *reply.calls[:index]], call)
+            for index, call in enumerate(reply.calls)
+        ]
 
     def _scored(self) -> Score:
         return scoring.score(self.case, self.turns, self.replies[-1].malformed)

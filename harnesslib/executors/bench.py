@@ -10,6 +10,7 @@ from importlib import import_module
 
 import msgspec
 
+from harnesslib import variants
 from harnesslib.errors import EndpointError, InputError
 from harnesslib.executors.apart import Place, take_apart
 from harnesslib.executors.attempt import Target, WarmUp, take, warm_up
@@ -304,10 +305,10 @@ def _check(wanted: Iterable[Assignment], effects: Effects) -> None:
                 f"harness.toml: model '{spec.model}' is to be measured in phase '{spec.phase}'; "
                 f"got models {', '.join(sorted(models))}; add it to [[models]]"
             )
-        if spec.settings.variant != "native":
+        if spec.settings.variant not in variants.NAMES:
             raise InputError(
-                f"{spec.model}/{spec.phase}: variant; got '{spec.settings.variant}', expected 'native'; "
-                "correct settings.variant in harness.toml"
+                f"{spec.model}/{spec.phase}: variant; got '{spec.settings.variant}', expected one of "
+                f"{', '.join(variants.NAMES)}; correct settings.variant in harness.toml"
             )
 
 
