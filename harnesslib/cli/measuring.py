@@ -103,12 +103,15 @@ def list_suites(as_json: bool) -> int:
             "search": len(suite.part("search")),
             "holdout": len(suite.part("holdout")),
             "no_call": sum(not case.wants_call for case in suite.cases),
+            "parametric": sum(bool(case.parameters) for case in suite.cases),
+            "smoke": sum(case.smoke for case in suite.cases),
             "hash": suite.content_hash,
             "title": suite.title,
         }
         for suite in suites
     ]
-    header = ("name", "version", "cases", "search", "holdout", "no_call", "title")
+    counts = ("cases", "search", "holdout", "no_call", "parametric", "smoke")
+    header = ("name", "version", *counts, "title")
     rows = [[str(fact[key]) for key in header] for fact in facts]
     show(facts, table(header, rows), as_json=as_json)
     return 0

@@ -20,7 +20,7 @@ from harnesslib.suites.checks import WORLDS
 
 HERE = Path()
 COUNTS = {
-    "atomic": {("search", True): 15, ("search", False): 9, ("holdout", True): 10, ("holdout", False): 6},
+    "atomic": {("search", True): 68, ("search", False): 36, ("holdout", True): 46, ("holdout", False): 23},
     "extended": {("search", True): 38, ("search", False): 14, ("holdout", True): 22, ("holdout", False): 9},
 }
 ERRORS_ELSEWHERE = {"extended.destructive.not-over-the-old-ideas"}
@@ -312,7 +312,9 @@ accept = [[{ name = "ring", arguments = { times = 3 } }]]
     ("name", "words"),
     [
         ("atomc", ("'atomc'", "did you mean atomic", "cure")),
-        ("nowhere.json", ("'nowhere.json'", "atomic, extended", "cure")),
+        ("nowhere.json", ("'nowhere.json'", "atomic, extended, atomic-smoke, extended-smoke", "cure")),
+        ("atomic-smok", ("did you mean atomic-smoke", "cure")),
+        ("bells-smoke", ("'bells-smoke'", "not found")),
         ("", ("not found",)),
         ("\0.toml", ("not found",)),
     ],
