@@ -144,8 +144,20 @@ def test_tools_that_only_look_change_nothing():
     assert worlds.state("office", calls) == BEGINNING
 
 
+@pytest.mark.parametrize("case", CASES)
+def test_looking_more_often_costs_nothing_where_it_is_harmless_and_fails_where_it_is_not(case):
+    for name in LOOKING & set(case.tools):
+        extra = Call(name=name, arguments={})
+        for place in range(len(case.turns)):
+            turns = reference(case)
+            turns[place] = (extra, *turns[place])
+            outcome = score(case, turns, "").outcome
+            assert (outcome == "pass") is (name in case.harmless)
+
+
 def test_an_event_created_before_its_time_is_free_is_not_there_in_the_end():
     case = named("correction.the-other-sofia")
     turns = reference(case, place=2, alternative=1)
     turns[2] = turns[2][::-1]
     assert not holds(case.final_state, left_behind(case, turns))
+    assert score(case, turns, "").outcome == "wrong"
