@@ -47,6 +47,7 @@ def in_words(summary: SpecSummary) -> str:
 @click.option("--seed", type=int, default=1, show_default=True, help="The same seed asks the same way.")
 @click.option("--limit", type=click.IntRange(0), default=0, help="Only the first N cases (0 = all).")
 @click.option("--force-model", is_flag=True, help="Measure MODEL even where the routing denies it.")
+@click.option("--isolate", is_flag=True, help="Take each sample in a process of its own (slower).")
 @quiet_option
 @json_option
 def run_command(
@@ -58,6 +59,7 @@ def run_command(
     seed: int,
     limit: int,
     force_model: bool,
+    isolate: bool,
     quiet: bool,
     as_json: bool,
 ) -> int:
@@ -68,7 +70,9 @@ def run_command(
     from harnesslib.run_benchmark import RunOptions, run
     from harnesslib.workspace import Workspace
 
-    options = RunOptions(repeats=repeats, split=split, seed=seed, force_model=force_model, limit=limit)
+    options = RunOptions(
+        repeats=repeats, split=split, seed=seed, force_model=force_model, limit=limit, isolate=isolate
+    )
     with Workspace(workspace) as place:
         place.require()
         manifest = place.new_manifest("run", msgspec.to_builtins(options) | {"model": model, "phase": phase})

@@ -94,7 +94,7 @@ async def _said(job: Job, clock: Clock) -> Sample | str:
                 ready = True
                 limit.reschedule(loop.time() + timeout_s + GRACE_S)
 
-            ended = await run(PROGRAM, encode(job), folder=Path(job.folder), clock=clock, heard=begin)
+            ended = await run(PROGRAM, encode(job), folder=Path(), clock=clock, heard=begin)
     except TimeoutError:
         late = f"did not end by its deadline of {timeout_s:g} s" if ready else "was never ready"
         return f"isolated process was killed: it {late}"

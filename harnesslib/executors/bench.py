@@ -6,11 +6,10 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
-from importlib import import_module
 
 import msgspec
 
-from harnesslib import variants
+from harnesslib import scoring, variants
 from harnesslib.errors import EndpointError, InputError
 from harnesslib.executors.apart import Place, take_apart
 from harnesslib.executors.attempt import Target, WarmUp, take, warm_up
@@ -281,8 +280,8 @@ def opened(
     LockedError
         Another process measures one of the endpoints.
     """
-    # Scoring loads this when it first needs it; in mid-measurement that would stall all requests in flight.
-    import_module("scipy.optimize")
+    # Scoring would load its library when it first needs it, and stall all requests in flight meanwhile.
+    scoring.preload()
     _check(wanted, effects)
     harness = effects.config.harness()
     names = {harness.model(job.spec.model).endpoint for job in wanted}
