@@ -39,12 +39,7 @@ SKILLS = {
 }
 DAYS = "Monday|Tuesday|Wednesday|Thursday|Friday|Saturday|Sunday"
 DATED = re.compile(rf"({DAYS}), (\d+ [A-Z][a-z]+ \d{{4}})")
-EVERY_ROW = [
-    pytest.param(row, id=f"{case.id}-{number}")
-    for name in packaged()
-    for case in load_suite(name, root=HERE).cases
-    for number, row in enumerate(rows(case), start=1)
-]
+EVERY_ROW = [row for name in packaged() for case in load_suite(name, root=HERE).cases for row in rows(case)]
 
 
 def texts(case: Case) -> list[str]:
@@ -126,12 +121,13 @@ def test_a_part_that_holds_more_than_cases_is_refused_by_its_name(monkeypatch, t
         load_suite("atomic", root=HERE)
 
 
-@pytest.mark.parametrize("case", EVERY_ROW)
-def test_a_stated_day_of_the_week_is_true(case):
-    for day, date in DATED.findall(" ".join(texts(case))):
-        assert datetime.strptime(date, "%d %B %Y").strftime("%A") == day  # noqa: DTZ007 - a calendar day
+def test_every_stated_day_of_the_week_is_true():
+    stated = [found for row in EVERY_ROW for found in DATED.findall(" ".join(texts(row)))]
+    true = [datetime.strptime(date, "%d %B %Y").strftime("%A") for _, date in stated]  # noqa: DTZ007 - a day
+    assert len(stated) >= 10
+    assert [day for day, _ in stated] == true
 
 
-@pytest.mark.parametrize("case", EVERY_ROW)
-def test_no_placeholder_is_left_in_a_text(case):
-    assert [found for text in texts(case) for found in PLACEHOLDER.findall(text)] == []
+def test_no_placeholder_is_left_in_a_text():
+    left = {row.id: found for row in EVERY_ROW for text in texts(row) if (found := PLACEHOLDER.findall(text))}
+    assert left == {}
