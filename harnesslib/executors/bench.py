@@ -215,6 +215,22 @@ class Bench:
         self.progress.say(f"warm-up of {spec.model}: {how} after {result.seconds:.2f} s")
         return result
 
+    async def digests(self) -> dict[str, str]:
+        """Ask the endpoints in use which models these are; returns model -> digest, "" where none is told.
+
+        An endpoint that can't list its models may answer all the same: an event says so, and no more.
+        """
+        found = dict.fromkeys(self._endpoints, "")
+        for name in sorted(self._breakers):
+            try:
+                offered = {info.id: info.digest for info in await self.effects.clients[name].models()}
+            except EndpointError as error:
+                self.progress.say(f"no digests: {error}")
+                continue
+            served = {model for model, endpoint in self._endpoints.items() if endpoint == name}
+            found |= {model: offered[model] for model in served & offered.keys()}
+        return found
+
     def samples(self, assignments: Iterable[Assignment]) -> tuple[Sample, ...]:
         """Return the samples of `assignments`, those of an earlier attempt at this run included."""
         return tuple(self._taken[job.key] for job in assignments if job.key in self._taken)
