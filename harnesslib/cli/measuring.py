@@ -137,3 +137,39 @@ def check_suites(suites: tuple[str, ...], as_json: bool) -> int:
     if any(problems.values()):
         raise InputError("a suite has problems; correct them before you measure with it")
     return 0
+
+
+@suite_command.command("import")
+@click.argument("kind", metavar="FORMAT", type=click.Choice(["bfcl"]))
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="Default: NAME.json here.")
+@json_option
+def import_suite(kind: str, path: Path, output: Path | None, as_json: bool) -> int:  # noqa: ARG001 - one kind
+    """Turn files of another benchmark into a suite.
+
+    FORMAT is bfcl: PATH is a question file BFCL_v4_<category>.json of the Berkeley Function-Calling
+    Leaderboard, or the folder that holds them, with possible_answer/ in it.
+    """
+    from harnesslib import storage
+    from harnesslib.records import encode_pretty
+    from harnesslib.suites import bfcl
+
+    imported = bfcl.import_suite(path)
+    target = output or Path(f"{imported.suite.name}.json")
+    if target.exists():
+        raise InputError(f"{target}: exists; cure: remove it, or name another file with --output")
+    storage.write_atomic(target, encode_pretty(imported.suite))
+    suite = imported.suite
+    lines = [f"{target}: {len(suite.cases)} cases, {len(suite.tools)} tools"]
+    lines += [f"left out {one.id}: {one.reason}" for one in imported.left_out]
+    lines += [f"not read {name}: its category has more than calls of one turn" for name in imported.not_read]
+    facts = {
+        "file": str(target),
+        "cases": len(suite.cases),
+        "tools": len(suite.tools),
+        "hash": suite.content_hash,
+        "left_out": imported.left_out,
+        "not_read": imported.not_read,
+    }
+    show(facts, "\n".join(lines), as_json=as_json)
+    return 0

@@ -9,6 +9,7 @@ from operator import sub
 from harnesslib import worlds
 from harnesslib.records import Call, Case, ExpectedCall, Score, Turn
 from harnesslib.scoring import final_state
+from harnesslib.scoring.arguments import differing
 from harnesslib.scoring.assignment import cheapest_pairs
 from harnesslib.scoring.assignment import preload as preload
 from harnesslib.scoring.values import matches as matches
@@ -123,7 +124,7 @@ class _Pairing:
 def _difference(expected: ExpectedCall, call: Call) -> str:
     if call.name != expected.name:
         return f"{shown_text(call.name)} called instead of {shown_text(expected.name)}"
-    names = ", ".join(map(shown_text, _differing(expected, call)))
+    names = ", ".join(map(shown_text, differing(expected, call)))
     return f"{shown_text(expected.name)} differs in {names}" if names else ""
 
 
@@ -134,17 +135,4 @@ def _count(calls: int) -> str:
 def _cost(expected: ExpectedCall, call: Call) -> int:
     if call.name != expected.name:
         return _WHOLE_CALL
-    return min(len(_differing(expected, call)), _WHOLE_CALL - 1)
-
-
-def _differing(expected: ExpectedCall, call: Call) -> list[str]:
-    """Return the names of the arguments that are missing, unexpected or not equal."""
-    missing = [
-        name for name in expected.arguments if name not in call.arguments and name not in expected.optional
-    ]
-    unequal = [
-        name
-        for name, value in call.arguments.items()
-        if name not in expected.arguments or not matches(expected.arguments[name], value)
-    ]
-    return missing + unequal
+    return min(len(differing(expected, call)), _WHOLE_CALL - 1)
