@@ -7,11 +7,12 @@ wrong or refuse what is right, `explain` names the rule.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Any, NamedTuple, TypeVar
 
 from msgspec.structs import replace
 
-from harnesslib.records import Call, Case, Score
+from harnesslib.records import Call, Case, ExpectedCall, Score
 from harnesslib.records.base import Record
 from harnesslib.records.bfcl import BfclQuestion, api_name
 from harnesslib.scoring import score
@@ -30,6 +31,9 @@ RULES = {
     "any call": "any call is right there, whatever its arguments",
 }
 """Where the two judge differently."""
+
+_OTHER_NAME = 1_000
+T = TypeVar("T")
 
 
 class Difference(Record):
@@ -169,7 +173,7 @@ def _too_lenient(
         yield Difference(rule="any call", detail=cut(", ".join(map(shown_call, made))))
         return
     alternatives = case.turns[0].accept[0] if case.turns else ()
-    for expected, call in _paired(alternatives, made, lambda one, other: len(differing(one, other))):
+    for expected, call in _paired(alternatives, made, _our_cost):
         answer = question.answers[alternatives.index(expected)]
         for argument in differing(expected, call):
             accepted = next(iter(answer.values())).get(argument, [])
@@ -181,9 +185,7 @@ def _too_lenient(
 
 def _too_severe(question: BfclQuestion, calls: Sequence[Call]) -> Iterator[Difference]:
     """Yield why they refuse what we accept."""
-    pairs = _paired(
-        question.answers, calls, lambda answer, call: sum(1 for _ in _call_problems(question, answer, call))
-    )
+    pairs = _paired(question.answers, calls, partial(_their_cost, question))
     problems = [problem for answer, call in pairs for problem in _call_problems(question, answer, call)]
     if not problems:
         yield Difference(rule="pairing", detail=cut(", ".join(map(shown_call, calls))))
@@ -191,6 +193,17 @@ def _too_severe(question: BfclQuestion, calls: Sequence[Call]) -> Iterator[Diffe
         yield Difference(rule=problem.rule if problem.rule in RULES else "other", detail=cut(problem.words))
 
 
-def _paired(expected: Sequence[Any], calls: Sequence[Call], cost: Callable[[Any, Call], int]) -> list[Any]:
+def _our_cost(expected: ExpectedCall, call: Call) -> int:
+    return len(differing(expected, call)) if expected.name == call.name else _OTHER_NAME
+
+
+def _their_cost(question: BfclQuestion, answer: dict[str, dict[str, list[Any]]], call: Call) -> int:
+    problems = list(_call_problems(question, answer, call))
+    return sum(_OTHER_NAME if problem.rule == "name" else 1 for problem in problems)
+
+
+def _paired(
+    expected: Sequence[T], calls: Sequence[Call], cost: Callable[[T, Call], int]
+) -> list[tuple[T, Call]]:
     costs = [[cost(one, call) for call in calls] for one in expected]
     return [(expected[row], calls[column]) for row, column in cheapest_pairs(costs)]

@@ -189,6 +189,7 @@ def test_functions_of_one_name_that_differ_get_a_number_and_equal_ones_are_share
     ("asked", "words"),
     [
         (lamp(level=["bright"]), "no answer for level fits its schema"),
+        (lamp(unheard=[1]), "no answer for unheard fits its schema"),
         (question({"shout": {}}), "the answer calls shout, which is not offered"),
         (question(), "has no answer"),
         (question({"ring": {"times": [1]}}, functions=(rows.BELL, rows.BELL)), "offers a tool twice"),
@@ -219,6 +220,11 @@ def test_a_question_that_can_not_be_asked_is_left_out_with_its_reason(asked, wor
         return
     assert suite.cases == ()
     assert words in left_out[0].reason
+
+
+def test_an_answer_that_the_tool_has_no_parameter_for_may_only_be_left_out():
+    (expected,) = case_of(lamp(unheard=[1, ""])).turns[0].accept[0]
+    assert expected.arguments == {"room": "hall"}
 
 
 def test_questions_with_other_speakers_without_words_or_asked_before_are_left_out():

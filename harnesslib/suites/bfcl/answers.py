@@ -31,7 +31,7 @@ def expectation(accepted: Mapping[str, Sequence[Any]], tool: Tool) -> ExpectedCa
     for name, alternatives in accepted.items():
         if _holds_matcher_key({name: list(alternatives)}):
             raise CannotBeAskedError(f"{tool.name}: an answer for {name} has a key that begins with $")
-        choices = _choices(alternatives, properties.get(name, {}))
+        choices = _choices(alternatives, properties[name]) if name in properties else []
         if choices:
             arguments[name] = _one_of(choices)
         elif "" not in alternatives:
