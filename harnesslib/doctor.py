@@ -136,7 +136,7 @@ def _endpoints(place: Workspace) -> list[Check]:
     checks = []
     for name, endpoint in config.endpoints.items():
         wanted = {model.id for model in config.models if model.endpoint == name}
-        where = endpoint.base_url or f"built-in server ({endpoint.simulator})"
+        where = endpoint.base_url or " ".join(endpoint.command) or f"built-in server ({endpoint.simulator})"
         look = partial(_endpoint, f"endpoint {name}", clients[name], wanted, where)
         checks.append(_guard(f"endpoint {name}", EXIT_ENDPOINT, look))
     return checks

@@ -8,6 +8,7 @@ import tomllib
 from collections.abc import Callable, Iterable, Iterator
 from urllib.parse import urlsplit
 
+from harnesslib import variants
 from harnesslib.errors import InputError
 from harnesslib.explain import convert, did_you_mean, listed
 from harnesslib.records import (
@@ -88,15 +89,28 @@ def _endpoint_problems(config: HarnessConfig) -> Iterator[str]:
         place = f"endpoints.{name}"
         if not _ENDPOINT_NAME.fullmatch(name):
             yield f"{place}: expected a name of letters, digits, '.', '_' and '-'"
-        if bool(endpoint.base_url) == bool(endpoint.simulator):
-            yield f"{place}: expected either base_url or simulator; cure: give exactly one of them"
-        elif endpoint.base_url:
-            yield from _address_problems(place, endpoint)
+        yield from _place_problems(place, endpoint)
         if endpoint.key_env and not _VARIABLE_NAME.fullmatch(endpoint.key_env):
             # The value is not shown: it may be the key itself.
             yield f"{place}.key_env: expected the name of an environment variable; keys never stand in a file"
         if endpoint.concurrency < 1:
             yield f"{place}.concurrency: got {endpoint.concurrency}, expected at least 1"
+
+
+def _place_problems(place: str, endpoint: EndpointConfig) -> Iterator[str]:
+    if endpoint.client == "command":
+        if not endpoint.command or not all(endpoint.command):
+            example = 'command = ["python3", "my_model.py"]'
+            yield f"{place}.command: expected a program and its arguments; cure: write {example}"
+        if endpoint.base_url or endpoint.simulator:
+            yield f"{place}: a program has no base_url and no simulator; cure: remove them"
+        return
+    if endpoint.command:
+        yield f"{place}.command: only for client 'command'; cure: write client = \"command\""
+    if bool(endpoint.base_url) == bool(endpoint.simulator):
+        yield f"{place}: expected either base_url or simulator; cure: give exactly one of them"
+    elif endpoint.base_url:
+        yield from _address_problems(place, endpoint)
 
 
 def _address_problems(place: str, endpoint: EndpointConfig) -> Iterator[str]:
@@ -160,6 +174,8 @@ def _baseline_problems(place: str, name: str, phase: PhaseConfig, config: Harnes
 
 
 def _settings_problems(place: str, settings: Settings | SettingsPatch) -> Iterator[str]:
+    if settings.variant is not None:
+        yield from _unknown(f"{place}.variant", (settings.variant,), variants.NAMES)
     timeout, temperature, retries = settings.timeout_s, settings.temperature, settings.retries
     if timeout is not None and not (math.isfinite(timeout) and timeout > 0):
         yield f"{place}.timeout_s: got {timeout}, expected more than 0 seconds"

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from types import TracebackType
 from typing import Protocol, Self, TypeVar
 
 from harnesslib.records import (
     ChatRequest,
+    EndpointConfig,
     Failure,
     HarnessConfig,
     LockOwner,
@@ -156,7 +157,11 @@ class Events(Protocol):
 
 @dataclass(frozen=True)
 class Effects:
-    """Everything a flow may touch. `clients` maps an endpoint's name to its client."""
+    """Everything a flow may touch. `clients` maps an endpoint's name to its client.
+
+    `endpoints` and `folder` are what a process of its own needs to make such a client: the endpoints with
+    the address that they are reached at, and where programs are started.
+    """
 
     clock: Clock
     clients: Mapping[str, Client]
@@ -167,3 +172,5 @@ class Effects:
     events: Events
     suites: Mapping[str, Suite]
     world: SimulatedWorld | None = None
+    endpoints: Mapping[str, EndpointConfig] = field(default_factory=dict)
+    folder: str = "."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 import msgspec
 
@@ -38,6 +39,8 @@ class RunOptions(Record):
     """How a run measures.
 
     `limit` is the number of cases, 0 = all of the split. `force_model` overrules what the routing denies.
+    `isolate` takes each sample in a process of its own: slower, and nothing that happens in one touches
+    another.
     """
 
     repeats: int = 1
@@ -45,16 +48,26 @@ class RunOptions(Record):
     seed: int = 1
     force_model: bool = False
     limit: int = 0
+    isolate: bool = False
 
 
 class RunResult(Record):
-    """What a run found. `warm_ups` is empty where the routing asks for none."""
+    """What a run found. `warm_ups` is empty where the routing asks for none.
+
+    `digests` are those of the models that were asked, "" where the endpoint has none.
+    """
 
     manifest: Manifest
     resolution: Resolution
     warm_ups: tuple[WarmUp, ...]
+    digests: dict[str, str]
     samples: tuple[Sample, ...]
     summary: Summary
+
+
+class _Found(NamedTuple):
+    resolution: Resolution
+    digests: dict[str, str]
 
 
 def sample_seed(*parts: str | int) -> int:
@@ -93,13 +106,15 @@ def run(model: str, phase: str, effects: Effects, options: RunOptions, manifest:
     assignments = _assignments(spec, suite, resolution.requested_model, options)
     effects.runs.create(manifest)
     try:
-        with opened(assignments, effects, run_id=manifest.run_id, state="run") as bench:
-            complete(_measure(bench, assignments))
+        with opened(
+            assignments, effects, run_id=manifest.run_id, state="run", isolate=options.isolate
+        ) as bench:
+            digests = complete(_measure(bench, assignments))
         bench.check()
     except (HarnessError, KeyboardInterrupt) as error:
         effects.runs.save_manifest(_failed(manifest, error, effects.clock.now()))
         raise
-    return _sealed(bench, assignments, resolution, effects, manifest)
+    return _sealed(bench, assignments, _Found(resolution, digests), effects, manifest)
 
 
 def resolve(effects: Effects, model: str, phase: str, *, force: bool) -> Resolution:
@@ -139,9 +154,11 @@ def resolve(effects: Effects, model: str, phase: str, *, force: bool) -> Resolut
     )
 
 
-async def _measure(bench: Bench, assignments: Sequence[Assignment]) -> None:
+async def _measure(bench: Bench, assignments: Sequence[Assignment]) -> dict[str, str]:
     async with bench.connected():
+        digests = await bench.digests()
         await bench.take_all(assignments)
+    return digests
 
 
 def _assignments(
@@ -179,7 +196,7 @@ def _failed(manifest: Manifest, error: BaseException, now: datetime) -> Manifest
 def _sealed(
     bench: Bench,
     assignments: Sequence[Assignment],
-    resolution: Resolution,
+    found: _Found,
     effects: Effects,
     manifest: Manifest,
 ) -> RunResult:
@@ -192,14 +209,16 @@ def _sealed(
         leaders={},
         policy=effects.config.harness().policy,
     )
-    effects.runs.put(manifest.run_id, "resolution", resolution)
+    effects.runs.put(manifest.run_id, "resolution", found.resolution)
+    effects.runs.put(manifest.run_id, "digests", found.digests)
     effects.runs.put(manifest.run_id, "warm_ups", bench.warm_ups)
     effects.runs.put(manifest.run_id, "summary", summary)
     ended = msgspec.structs.replace(manifest, status="done", ended_at=effects.clock.now(), exit_code=0)
     return RunResult(
         manifest=effects.runs.seal(ended),
-        resolution=resolution,
+        resolution=found.resolution,
         warm_ups=tuple(bench.warm_ups),
+        digests=found.digests,
         samples=samples,
         summary=summary,
     )

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import atexit
 import os
 import platform
-import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
+
+import msgspec
 
 from harnesslib import processes, routing
 from harnesslib.config_manager import ConfigManager
@@ -24,6 +23,7 @@ from harnesslib.routing_log import RoutingLog
 from harnesslib.run_store import RunStore
 from harnesslib.storage import write_atomic
 from harnesslib.suites import load_suite
+from harnesslib.system_clock import SystemClock
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,22 +31,6 @@ if TYPE_CHECKING:
     from harnesslib.meta_harness_loop import Cycle
 
 HARNESS_FILE = "harness.toml"
-
-
-class SystemClock:
-    """The clock of this machine."""
-
-    def now(self) -> datetime:
-        """Return the time of day in UTC."""
-        return datetime.now(UTC)
-
-    def monotonic(self) -> float:
-        """Return seconds that never jump."""
-        return time.perf_counter()
-
-    async def sleep(self, seconds: float) -> None:
-        """Wait."""
-        await asyncio.sleep(seconds)
 
 
 class Workspace:
@@ -95,7 +79,11 @@ class Workspace:
         """
         self.require()
         config = self.config.harness()
-        clients, world = self._clients(config) if endpoints else ({}, self._world(config))
+        reached = self._endpoints(config) if endpoints else {}
+        clients = {
+            name: self.client(name, endpoint, [model.id for model in config.models if model.endpoint == name])
+            for name, endpoint in reached.items()
+        }
         return Effects(
             clock=self.clock,
             clients=clients,
@@ -105,7 +93,9 @@ class Workspace:
             locks=self.locks,
             events=self.runs.event_log(run_id) if run_id else NoEvents(),
             suites=self.suites(config),
-            world=world,
+            world=self._world(config),
+            endpoints=reached,
+            folder=str(self.root),
         )
 
     def exists(self) -> bool:
@@ -173,32 +163,27 @@ class Workspace:
             pid_started=processes.started(),
         )
 
-    def _clients(self, config: HarnessConfig) -> tuple[dict[str, Client], SimulatedWorld | None]:
+    def _endpoints(self, config: HarnessConfig) -> dict[str, EndpointConfig]:
+        """Start the built-in servers; returns the endpoints as a client needs them, addresses filled in."""
         served: dict[str, str] = {}
-        clients = {}
+        found = dict(config.endpoints)
         for name, endpoint in config.endpoints.items():
-            base_url = endpoint.base_url
-            if endpoint.simulator:
-                base_url = served.setdefault(endpoint.simulator, "") or self._serve(endpoint.simulator)
-                served[endpoint.simulator] = base_url
-            clients[name] = self.client(name, endpoint, base_url)
-        return clients, self._world(config)
+            file = endpoint.simulator
+            if file:
+                served[file] = served.get(file) or self._serve(file)
+                found[name] = msgspec.structs.replace(endpoint, base_url=served[file], simulator="")
+        return found
 
     def _serve(self, simulator: str) -> str:
         from harnesslib.simulator.process import Simulator
 
         return self._open.enter_context(Simulator(self.root / simulator, self.root)).base_url
 
-    def client(self, name: str, endpoint: EndpointConfig, base_url: str) -> Client:
+    def client(self, name: str, endpoint: EndpointConfig, models: Sequence[str] = ()) -> Client:
         """Make the client of an endpoint; nothing is connected yet."""
-        from harnesslib.clients.ollama import OllamaClient
-        from harnesslib.clients.openai_compat import OpenAICompatClient
-        from harnesslib.parsers import parse_native
+        from harnesslib.clients.opening import client_of
 
-        if endpoint.client == "ollama":
-            return OllamaClient(base_url, clock=self.clock, parse_calls=parse_native)
-        key = _key(name, endpoint)
-        return OpenAICompatClient(base_url, key=key, clock=self.clock, parse_calls=parse_native)
+        return client_of(name, endpoint, clock=self.clock, folder=self.root, models=models)
 
     def _world(self, config: HarnessConfig) -> SimulatedWorld | None:
         from harnesslib.simulator.truth import load_world
@@ -216,18 +201,6 @@ class NoEvents:
 
     def emit(self, state: str, message: str, done: int = 0, total: int = 0) -> None:
         """Say nothing."""
-
-
-def _key(name: str, endpoint: EndpointConfig) -> str:
-    if not endpoint.key_env:
-        return ""
-    key = os.environ.get(endpoint.key_env, "")
-    if not key:
-        raise InputError(
-            f"endpoint '{name}': the environment variable {endpoint.key_env} (key_env) is not set; "
-            f"set it, e.g. `export {endpoint.key_env}=…`; keys are never read from a file"
-        )
-    return key
 
 
 def _command() -> str:

@@ -45,6 +45,7 @@ PURE = (
     "self_optimizing_policy",
     "stats",
     "summarize",
+    "variants",
     "worlds",
 )
 EFFECTS = {"click", "io", "logging", "os", "papermill", "pathlib", "random", "socket", "subprocess", "time"}

@@ -93,6 +93,15 @@ def test_an_endpoint_may_be_the_built_in_server(manager):
     assert "demo.toml" == manager.harness().endpoints["local"].simulator
 
 
+def test_an_endpoint_may_be_a_program(manager):
+    manager.harness_path.write_text(
+        GOOD.replace('client = "ollama"', 'client = "command"\ncommand = ["python3", "my_model.py"]').replace(
+            'base_url = "http://127.0.0.1:11434"', ""
+        )
+    )
+    assert ("python3", "my_model.py") == manager.harness().endpoints["local"].command
+
+
 def test_a_missing_harness_file_names_the_command_that_makes_one(tmp_path):
     with pytest.raises(InputError, match=r"harness.toml: is not there; cure: .*harness init"):
         ConfigManager(tmp_path).harness()
@@ -115,13 +124,20 @@ def test_a_missing_harness_file_names_the_command_that_makes_one(tmp_path):
         (
             'client = "ollama"',
             'client = "olama"',
-            "endpoints.local.client: got 'olama', expected one of 'ollama', 'openai_compat'; did you",
+            "endpoints.local.client: got 'olama', expected one of 'command', 'ollama', 'openai_compat'",
         ),
         ('client = "ollama"', "concurrency = 0", "endpoints.local.concurrency: got 0, expected at least 1"),
         ('client = "ollama"', 'concurrency = "4"', "concurrency: got '4', expected a whole number"),
         ('client = "ollama"', 'simulator = "w.toml"', "expected either base_url or simulator"),
         ('base_url = "http://127.0.0.1:11434"', "", "expected either base_url or simulator"),
         ("http://127.0.0.1:11434", "127.0.0.1:11434", "expected an address like http://"),
+        ('client = "ollama"', 'command = ["cat"]', "endpoints.local.command: only for client 'command'"),
+        ('client = "ollama"', 'client = "command"\ncommand = ["cat"]', "a program has no base_url"),
+        (
+            'client = "ollama"',
+            'client = "command"',
+            "endpoints.local.command: expected a program and its",
+        ),
         ("http://127.0.0.1:11434", "http://[", "base_url: not an address"),
         ("[endpoints.local]", '[endpoints."lo cal"]', "endpoints.lo cal: expected a name of letters"),
         ('id = "sprinter"', "id = 3", "models[1].id: got 3, expected text"),

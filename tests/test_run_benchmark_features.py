@@ -7,7 +7,7 @@ import pytest
 
 from harnesslib import routing
 from harnesslib.errors import EndpointError, InputError, LockedError
-from harnesslib.records import AUTO, Failure, Manifest, Resolution, Rule, Settings, Summary
+from harnesslib.records import AUTO, Failure, Manifest, ModelInfo, Resolution, Rule, Settings, Summary
 from harnesslib.run_benchmark import RunOptions, RunResult, run, sample_seed
 from harnesslib.testing import (
     EPOCH,
@@ -155,6 +155,30 @@ def test_the_run_is_sealed_with_its_records():
     assert 1.0 == result.summary.specs[0].served.value
     assert ["endpoint-local"] == bed.effects.locks.taken
     assert not bed.client.is_open
+
+
+def test_the_digest_of_the_model_is_kept_beside_the_samples():
+    bed = Bed()
+    bed.client.models = lambda: known(ModelInfo(id="other", digest="abc"), ModelInfo(id="more", digest="d"))
+    assert {"other": "abc"} == bed.run().digests
+    assert {"other": "abc"} == bed.effects.runs.load(RUN_ID, "digests", dict[str, str])
+
+
+async def known(*models: ModelInfo) -> tuple[ModelInfo, ...]:
+    return models
+
+
+def test_a_model_whose_digest_is_not_told_is_measured_all_the_same():
+    assert {"other": ""} == Bed().run().digests
+
+    async def refuse():
+        raise EndpointError("http://127.0.0.1:1/v1/models: HTTP 404")
+
+    bed = Bed()
+    bed.client.models = refuse
+    result = bed.run()
+    assert ({"other": ""}, 4) == (result.digests, len(result.samples))
+    assert "no digests: http://127.0.0.1:1/v1/models: HTTP 404" == bed.effects.events.said[0][1]
 
 
 def test_progress_is_told():

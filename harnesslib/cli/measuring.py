@@ -47,6 +47,7 @@ def in_words(summary: SpecSummary) -> str:
 @click.option("--seed", type=int, default=1, show_default=True, help="The same seed asks the same way.")
 @click.option("--limit", type=click.IntRange(0), default=0, help="Only the first N cases (0 = all).")
 @click.option("--force-model", is_flag=True, help="Measure MODEL even where the routing denies it.")
+@click.option("--isolate", is_flag=True, help="Take each sample in a process of its own (slower).")
 @quiet_option
 @json_option
 def run_command(
@@ -58,6 +59,7 @@ def run_command(
     seed: int,
     limit: int,
     force_model: bool,
+    isolate: bool,
     quiet: bool,
     as_json: bool,
 ) -> int:
@@ -68,7 +70,9 @@ def run_command(
     from harnesslib.run_benchmark import RunOptions, run
     from harnesslib.workspace import Workspace
 
-    options = RunOptions(repeats=repeats, split=split, seed=seed, force_model=force_model, limit=limit)
+    options = RunOptions(
+        repeats=repeats, split=split, seed=seed, force_model=force_model, limit=limit, isolate=isolate
+    )
     with Workspace(workspace) as place:
         place.require()
         manifest = place.new_manifest("run", msgspec.to_builtins(options) | {"model": model, "phase": phase})
@@ -103,12 +107,15 @@ def list_suites(as_json: bool) -> int:
             "search": len(suite.part("search")),
             "holdout": len(suite.part("holdout")),
             "no_call": sum(not case.wants_call for case in suite.cases),
+            "parametric": sum(bool(case.parameters) for case in suite.cases),
+            "smoke": sum(case.smoke for case in suite.cases),
             "hash": suite.content_hash,
             "title": suite.title,
         }
         for suite in suites
     ]
-    header = ("name", "version", "cases", "search", "holdout", "no_call", "title")
+    counts = ("cases", "search", "holdout", "no_call", "parametric", "smoke")
+    header = ("name", "version", *counts, "title")
     rows = [[str(fact[key]) for key in header] for fact in facts]
     show(facts, table(header, rows), as_json=as_json)
     return 0
@@ -129,4 +136,40 @@ def check_suites(suites: tuple[str, ...], as_json: bool) -> int:
     show(problems, "\n".join(lines), as_json=as_json)
     if any(problems.values()):
         raise InputError("a suite has problems; correct them before you measure with it")
+    return 0
+
+
+@suite_command.command("import")
+@click.argument("kind", metavar="FORMAT", type=click.Choice(["bfcl"]))
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="Default: NAME.json here.")
+@json_option
+def import_suite(kind: str, path: Path, output: Path | None, as_json: bool) -> int:  # noqa: ARG001 - one kind
+    """Turn files of another benchmark into a suite.
+
+    FORMAT is bfcl: PATH is a question file BFCL_v4_<category>.json of the Berkeley Function-Calling
+    Leaderboard, or the folder that holds them, with possible_answer/ in it.
+    """
+    from harnesslib import storage
+    from harnesslib.records import encode_pretty
+    from harnesslib.suites import bfcl
+
+    imported = bfcl.import_suite(path)
+    target = output or Path(f"{imported.suite.name}.json")
+    if target.exists():
+        raise InputError(f"{target}: exists; cure: remove it, or name another file with --output")
+    storage.write_atomic(target, encode_pretty(imported.suite))
+    suite = imported.suite
+    lines = [f"{target}: {len(suite.cases)} cases, {len(suite.tools)} tools"]
+    lines += [f"left out {one.id}: {one.reason}" for one in imported.left_out]
+    lines += [f"not read {name}: its category has more than calls of one turn" for name in imported.not_read]
+    facts = {
+        "file": str(target),
+        "cases": len(suite.cases),
+        "tools": len(suite.tools),
+        "hash": suite.content_hash,
+        "left_out": imported.left_out,
+        "not_read": imported.not_read,
+    }
+    show(facts, "\n".join(lines), as_json=as_json)
     return 0

@@ -78,7 +78,7 @@ def init_endpoint(
     )
 
     async def listed() -> tuple[ModelInfo, ...]:
-        async with place.client("main", endpoint, url) as opened:
+        async with place.client("main", endpoint) as opened:
             return await opened.models()
 
     offered = tuple(info.id for info in complete(listed()))

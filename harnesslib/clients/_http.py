@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
@@ -16,27 +15,30 @@ import msgspec
 from multidict import CIMultiDict
 from yarl import URL
 
+from harnesslib.clients._reading import (
+    EXCERPT,
+    MAX_ANSWER_BYTES,
+    ParseCalls,
+    UnreadableError,
+    error_message,
+    one_line,
+    read_json,
+)
 from harnesslib.errors import EndpointError, InputError
 from harnesslib.ports import Clock
-from harnesslib.records import Call, ChatRequest, Failure
+from harnesslib.records import Failure
 
-MAX_ANSWER_BYTES = 8 * 1024 * 1024
 MODELS_TIMEOUT_S = 10.0
 UNLOAD_TIMEOUT_S = 30.0
-_EXCERPT = 160
-_SHOWN_BYTES = 4096
 _OK = 200
 _TEMPORARILY_UNAVAILABLE = 503
-
-ParseCalls = Callable[[Any], tuple[tuple[Call, ...], str]]
-"""Reads an endpoint's `tool_calls`: (calls, "" or why one of them can't be read)."""
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A whole answer with status 200."""
+    """A whole answer with status 200. `content_type` is "" where none was stated."""
 
     body: bytes
     content_type: str
@@ -128,17 +130,15 @@ class HttpClient:
         if response.status != _OK:
             return self._refused(response, received)
         ended = self._clock.monotonic()
-        return Answer(received, response.content_type, ended - started, first_byte - started)
+        stated = response.headers.get("Content-Type", "")
+        return Answer(received, stated, ended - started, first_byte - started)
 
     def _decode(self, answer: Answer, type_: type[T]) -> T | Failure:
-        """Decode an answer; what is no JSON, or JSON of another shape, is the endpoint's failure."""
+        """Decode an answer; what can't be read is the endpoint's failure."""
         try:
-            return msgspec.json.decode(answer.body, type=type_)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            start = self._clean(answer.body[:_SHOWN_BYTES].decode("utf-8", "replace"))[:60]
-            return self._failed(
-                "answer can't be read", f"{error} ({answer.content_type}, begins with {start!r})"
-            )
+            return read_json(answer.body, type_, answer.content_type)
+        except UnreadableError as error:
+            return self._failed("answer can't be read", str(error))
 
     async def _listed(self, url: URL, type_: type[T]) -> T:
         """GET one JSON document that every endpoint of this kind has.
@@ -161,7 +161,7 @@ class HttpClient:
         return isinstance(answer, Answer)
 
     def _refused(self, response: aiohttp.ClientResponse, body: bytes) -> Failure:
-        message = _message(body)
+        message = error_message(body)
         if response.status == _TEMPORARILY_UNAVAILABLE and "loading" in message.lower():
             return Failure(kind="loading", detail=self._clean(message), status=response.status)
         return Failure(
@@ -175,9 +175,7 @@ class HttpClient:
         return Failure(kind="infra_error", detail=f"{what}: {self._clean(detail)}")
 
     def _clean(self, text: str) -> str:
-        """Return what may stand in a message: short, on one line, without the key that a host may echo."""
-        shown = text.replace(self._key, "***") if self._key else text
-        return " ".join(shown.split())[:_EXCERPT]
+        return one_line(text, self._key)[:EXCERPT]
 
     def _retry_after(self, header: str) -> float | None:
         """Return the seconds that a Retry-After asks for, given in seconds or as a date."""
@@ -228,35 +226,6 @@ async def _read(response: aiohttp.ClientResponse) -> bytes | Failure:
             bound = MAX_ANSWER_BYTES // 1024 // 1024
             return Failure(kind="infra_error", detail=f"answer is too long: more than {bound} MB")
     return b"".join(parts)
-
-
-def _message(body: bytes) -> str:
-    """Return what an error answer says: the message of its JSON, or its beginning."""
-    try:
-        decoded = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return body[:_SHOWN_BYTES].decode("utf-8", "replace")
-    error = decoded.get("error", decoded) if isinstance(decoded, dict) else decoded
-    message = error.get("message", error) if isinstance(error, dict) else error
-    return str(message)
-
-
-def text_of(value: Any) -> str:  # noqa: ANN401 - what an endpoint sends can be anything
-    """Return the text of a content, which may be none, a string or a list of parts."""
-    if isinstance(value, list):
-        return "".join(text_of(part.get("text")) for part in value if isinstance(part, dict))
-    return value if isinstance(value, str) else ""
-
-
-def count_of(value: Any) -> int | None:  # noqa: ANN401 - what an endpoint sends can be anything
-    """Return a count, or none where there is no sensible one."""
-    return value if type(value) is int and value >= 0 else None
-
-
-def tools_of(request: ChatRequest) -> dict[str, Any]:
-    """Return the part of a request that offers tools; without tools there is none."""
-    offered = [{"type": "function", "function": tool} for tool in request.tools]
-    return {"tools": offered} if offered else {}
 
 
 def _cure(failure: Failure) -> str:

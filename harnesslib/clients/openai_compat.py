@@ -7,15 +7,8 @@ from typing import Any
 import msgspec
 from yarl import URL
 
-from harnesslib.clients._http import (
-    MODELS_TIMEOUT_S,
-    Answer,
-    HttpClient,
-    ParseCalls,
-    count_of,
-    text_of,
-    tools_of,
-)
+from harnesslib.clients._http import MODELS_TIMEOUT_S, Answer, HttpClient
+from harnesslib.clients._reading import ParseCalls, count_of, text_of, tools_of
 from harnesslib.ports import Clock
 from harnesslib.records import ChatRequest, Failure, ModelInfo, Reply
 

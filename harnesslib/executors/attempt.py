@@ -8,10 +8,13 @@ from typing import Any
 
 import msgspec
 
-from harnesslib import scoring, worlds
+from harnesslib import scoring, variants, worlds
+from harnesslib.executors.pace import Gate
+from harnesslib.parsers import write
 from harnesslib.ports import Client, Clock
 from harnesslib.records import Assignment, Call, Case, ChatRequest, Failure, Reply, Sample, Score, Spec, Suite
 from harnesslib.records.base import Record, encode
+from harnesslib.suites.parametric import instantiate
 
 MAX_REQUESTS_PER_TURN = 6
 MAX_TEXT = 2000
@@ -29,7 +32,7 @@ class Target:
     """What samples of one model in one run share.
 
     `price` is per million tokens (input, output); `concurrency` the number of samples that the endpoint
-    works on, this one included.
+    works on, this one included. `gate` keeps the endpoint's pace; none where one sample stands alone.
     """
 
     client: Client
@@ -37,6 +40,7 @@ class Target:
     run_id: str
     price: tuple[float, float] = (0.0, 0.0)
     concurrency: int = 1
+    gate: Gate | None = None
 
 
 class WarmUp(Record):
@@ -56,7 +60,7 @@ async def take(assignment: Assignment, case: Case, suite: Suite, target: Target)
     assignment
         What is asked of whom, and under which seed.
     case
-        The case of the assignment.
+        The case of the assignment; of a parametric one the assignment's seed chooses the values.
     suite
         The suite that the case belongs to: it holds the tools.
     target
@@ -77,9 +81,20 @@ async def take(assignment: Assignment, case: Case, suite: Suite, target: Target)
     (4xx) says will not change by asking again.
     """
     started_at, started = target.clock.now(), target.clock.monotonic()
-    attempt = _Attempt(assignment, case, suite, target, started + assignment.spec.settings.timeout_s)
+    deadline = started + assignment.spec.settings.timeout_s
+    attempt = _Attempt(assignment, instantiate(case, assignment.seed), suite, target, deadline)
     failure = await attempt.converse()
     return attempt.sample(failure, started_at=started_at, elapsed_s=target.clock.monotonic() - started)
+
+
+def lost(
+    assignment: Assignment, case: Case, suite: Suite, target: Target, *, detail: str, started_at: datetime
+) -> Sample:
+    """Return the sample of an attempt that got lost with the process that made it."""
+    attempt = _Attempt(assignment, instantiate(case, assignment.seed), suite, target, deadline=0.0)
+    failure = Failure(kind="infra_error", detail=detail)
+    elapsed_s = (target.clock.now() - started_at).total_seconds()
+    return attempt.sample(failure, started_at=started_at, elapsed_s=elapsed_s)
 
 
 async def warm_up(client: Client, spec: Spec, *, clock: Clock, budget_s: float) -> WarmUp:
@@ -137,6 +152,7 @@ class _Attempt:
 
     async def converse(self) -> Failure | None:
         """Go through the turns; returns the failure that ended it, if one did."""
+        self.messages += variants.messages(self.variant, self.suite.tools_of(self.case))
         for turn in self.case.turns:
             self.messages.append({"role": "user", "content": turn.user})
             self.turns.append(())
@@ -151,6 +167,11 @@ class _Attempt:
             if self.replies[-1].malformed or self.replies[-1].calls:
                 break  # it can't be read, or it calls without end: a next turn would mean nothing
         return None
+
+    @property
+    def variant(self) -> str:
+        """How tools are offered and calls are written."""
+        return self.assignment.spec.settings.variant
 
     def sample(self, failure: Failure | None, *, started_at: datetime, elapsed_s: float) -> Sample:
         """Return what was observed."""
@@ -185,18 +206,21 @@ class _Attempt:
         request = ChatRequest(
             model=job.spec.model,
             messages=tuple(self.messages),
-            tools=self.suite.tools_of(self.case),
+            tools=self.suite.tools_of(self.case) if self.variant == variants.NATIVE else (),
             temperature=job.spec.settings.temperature,
             seed=job.seed,
         )
         pause = FIRST_PAUSE_S
         while True:
+            if self.target.gate:
+                await self.target.gate.rest(self.deadline)
             asked = clock.monotonic()
             if asked >= self.deadline:
                 return Failure(kind="timeout", detail="")
-            answer = await self.target.client.chat(request, self.deadline - asked)
-            self.requests += 1
-            if isinstance(answer, Reply) or answer.kind == "timeout":
+            answer = await self._ask_once(request, self.deadline - asked)
+            if isinstance(answer, Reply):
+                return variants.read(self.variant, answer)
+            if answer.kind == "timeout":
                 return answer
             left = self.deadline - clock.monotonic()
             wait = max(pause, answer.retry_after_s or 0.0)
@@ -211,6 +235,15 @@ class _Attempt:
                     return answer
             pause = min(pause * PAUSE_GROWTH, LONGEST_PAUSE_S)
 
+    async def _ask_once(self, request: ChatRequest, timeout_s: float) -> Reply | Failure:
+        gate = self.target.gate
+        wave = gate.pace.wave if gate else 0
+        answer = await self.target.client.chat(request, timeout_s)
+        self.requests += 1
+        if gate:
+            gate.note(answer, wave)
+        return answer
+
     def _may_retry(self, failure: Failure) -> bool:
         return failure.status not in _NOT_WORTH_RETRYING and (
             self.attempts <= self.assignment.spec.settings.retries
@@ -220,17 +253,29 @@ class _Attempt:
         """Write the reply into the conversation, with the results of its calls."""
         if not reply.calls or reply.malformed:
             self.messages.append({"role": "assistant", "content": reply.text})
+        elif self.variant == variants.NATIVE:
+            self._note_calls(reply)
         else:
-            first = sum(map(len, self.turns))
-            ids = [f"call_{first + index}" for index in range(len(reply.calls))]
-            written = [_written(id_, call) for id_, call in zip(ids, reply.calls, strict=True)]
-            self.messages.append({"role": "assistant", "content": reply.text, "tool_calls": written})
-            for index, (id_, call) in enumerate(zip(ids, reply.calls, strict=True)):
-                earlier = [*(done for turn in self.turns for done in turn), *reply.calls[:index]]
-                result = worlds.respond(self.case.world, earlier, call)
-                content = encode(result).decode()
-                self.messages.append({"role": "tool", "tool_call_id": id_, "content": content})
+            said = reply.text or write(self.variant, reply.calls)
+            self.messages.append({"role": "assistant", "content": said})
+            self.messages.append(variants.results(reply.calls, self._results(reply)))
         self.turns[-1] += reply.calls
+
+    def _note_calls(self, reply: Reply) -> None:
+        first = sum(map(len, self.turns))
+        ids = [f"call_{first + index}" for index in range(len(reply.calls))]
+        written = [_written(id_, call) for id_, call in zip(ids, reply.calls, strict=True)]
+        self.messages.append({"role": "assistant", "content": reply.text, "tool_calls": written})
+        for id_, result in zip(ids, self._results(reply), strict=True):
+            self.messages.append({"role": "tool", "tool_call_id": id_, "content": encode(result).decode()})
+
+    def _results(self, reply: Reply) -> list[dict[str, Any]]:
+        """Return what the tools answer; each knows all calls before it, those of the same reply too."""
+        earlier = [call for turn in self.turns for call in turn]
+        return [
+            worlds.respond(self.case.world, [*earlier, *reply.calls[:index]], call)
+            for index, call in enumerate(reply.calls)
+        ]
 
     def _scored(self) -> Score:
         return scoring.score(self.case, self.turns, self.replies[-1].malformed)

@@ -6,81 +6,21 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
-from importlib import import_module
 
 import msgspec
 
+from harnesslib import scoring, variants
 from harnesslib.errors import EndpointError, InputError
+from harnesslib.executors.apart import Place, take_apart
 from harnesslib.executors.attempt import Target, WarmUp, take, warm_up
 from harnesslib.executors.local import run_all
-from harnesslib.ports import Client, Clock, Effects, Events, Journal
+from harnesslib.executors.pace import Gate
+from harnesslib.executors.watch import Breaker, Progress
+from harnesslib.ports import Client, Effects, Journal
 from harnesslib.records import Assignment, Case, Sample, SampleKey, Spec, Suite
 
-SAME_FAILURES = 10
 LOCK_WAIT_S = 60.0
 WARM_UP_BUDGET_S = 300.0
-PROGRESS_INTERVAL_S = 0.1
-
-
-class Breaker:
-    """Tells an endpoint's outage from samples.
-
-    Infrastructure failures of the same kind in a row are held back. When another result follows they were
-    samples, and may be journalled; when `limit` is reached they were the outage, and will be taken again.
-    """
-
-    def __init__(self, limit: int = SAME_FAILURES) -> None:
-        self.limit = limit
-        self.held: list[Sample] = []
-
-    @property
-    def tripped(self) -> bool:
-        """Whether the endpoint is out."""
-        return len(self.held) >= self.limit
-
-    def admit(self, sample: Sample) -> list[Sample]:
-        """Take note of a sample; returns the samples that may be journalled now."""
-        if sample.outcome != "infra_error":
-            return [*self.release(), sample]
-        released = [] if self._continues(sample) else self.release()
-        self.held.append(sample)
-        return released
-
-    def release(self) -> list[Sample]:
-        """Return what was held back; nothing of an outage."""
-        if self.tripped:
-            return []
-        released, self.held = self.held, []
-        return released
-
-    def _continues(self, sample: Sample) -> bool:
-        """Whether a failure is of the kind of those held; the part after the colon differs by request."""
-        kinds = {held.detail.partition(":")[0] for held in self.held}
-        return self.tripped or kinds <= {sample.detail.partition(":")[0]}
-
-
-class Progress:
-    """Emits how far a measurement is, ten times a second at the most."""
-
-    def __init__(self, events: Events, clock: Clock, *, state: str, done: int, total: int) -> None:
-        self._events = events
-        self._clock = clock
-        self._state = state
-        self._done = done
-        self._total = total
-        self._last = float("-inf")
-
-    def step(self) -> None:
-        """Count one sample."""
-        self._done += 1
-        now = self._clock.monotonic()
-        if self._done >= self._total or now - self._last >= PROGRESS_INTERVAL_S:
-            self._last = now
-            self.say(f"{self._done} of {self._total} samples")
-
-    def say(self, message: str) -> None:
-        """Say something out of the ordinary."""
-        self._events.emit(self._state, message, self._done, self._total)
 
 
 class Bench:
@@ -98,13 +38,23 @@ class Bench:
         The run.
     state
         What the run is doing, for progress events.
+    isolate
+        Whether each sample is taken in a process of its own.
     """
 
     def __init__(
-        self, wanted: Sequence[Assignment], effects: Effects, journal: Journal, *, run_id: str, state: str
+        self,
+        wanted: Sequence[Assignment],
+        effects: Effects,
+        journal: Journal,
+        *,
+        run_id: str,
+        state: str,
+        isolate: bool = False,
     ) -> None:
         self.effects = effects
         self.run_id = run_id
+        self._isolate = isolate
         self._journal = journal
         self._harness = effects.config.harness()
         self._taken: dict[SampleKey, Sample] = {sample.key: sample for sample in effects.runs.samples(run_id)}
@@ -123,6 +73,10 @@ class Bench:
             done=len(wanted) - len(self.missing(wanted)),
             total=len(wanted),
         )
+        self._gates = {
+            name: Gate(name, self._harness.endpoints[name].concurrency, effects.clock, self.progress.say)
+            for name in self._breakers
+        }
 
     @asynccontextmanager
     async def connected(self) -> AsyncIterator[None]:
@@ -161,13 +115,14 @@ class Bench:
         name = self.endpoint(spec)
         if self.is_out(spec):
             return
+        await self._gates[name].rest()
         position = self._positions[assignment.stage]
         self._positions[assignment.stage] += 1
         placed = msgspec.structs.replace(assignment, position=position)
         suite, case = self._cases[spec.phase, assignment.case_id]
         self._working[name] += 1
         try:
-            sample = await take(placed, case, suite, self._target(spec, name))
+            sample = await self._take(placed, suite, case, self._target(spec, name))
         finally:
             self._working[name] -= 1
         self._waiting += self._breakers[name].admit(sample)
@@ -177,6 +132,16 @@ class Bench:
                 # In a thread: a slow disk must not stop the clock of the requests in flight.
                 await asyncio.to_thread(self._write, batch)
 
+    async def _take(self, assignment: Assignment, suite: Suite, case: Case, target: Target) -> Sample:
+        if not self._isolate:
+            return await take(assignment, case, suite, target)
+        name = self.endpoint(assignment.spec)
+        place = Place(name, self.effects.endpoints[name], self.effects.folder)
+        wave = self._gates[name].pace.wave
+        sample = await take_apart(assignment, case, suite, target, place)
+        self._gates[name].note_from(sample, wave)
+        return sample
+
     async def warm(self, spec: Spec) -> WarmUp:
         """Warm a model up; the time it takes belongs to no sample."""
         clock = self.effects.clock
@@ -185,6 +150,22 @@ class Bench:
         how = "answered" if result.ok else f"did not answer ({result.detail})"
         self.progress.say(f"warm-up of {spec.model}: {how} after {result.seconds:.2f} s")
         return result
+
+    async def digests(self) -> dict[str, str]:
+        """Ask the endpoints in use which models these are; returns model -> digest, "" where none is told.
+
+        An endpoint that can't list its models may answer all the same: an event says so, and no more.
+        """
+        found = dict.fromkeys(self._endpoints, "")
+        for name in sorted(self._breakers):
+            try:
+                offered = {info.id: info.digest for info in await self.effects.clients[name].models()}
+            except EndpointError as error:
+                self.progress.say(f"no digests: {error}")
+                continue
+            served = {model for model, endpoint in self._endpoints.items() if endpoint == name}
+            found |= {model: offered[model] for model in served & offered.keys()}
+        return found
 
     def samples(self, assignments: Iterable[Assignment]) -> tuple[Sample, ...]:
         """Return the samples of `assignments`, those of an earlier attempt at this run included."""
@@ -212,7 +193,13 @@ class Bench:
         cold = {job.spec.model: job.spec for job in assignments if job.spec.settings.warmup}
         for spec in cold.values():
             await self.warm(spec)
-        await run_all(assignments, self.take_one, self._harness.endpoints[name].concurrency)
+        gate = self._gates[name]
+
+        async def take_at_its_pace(job: Assignment) -> None:
+            async with gate.passage():
+                await self.take_one(job)
+
+        await run_all(assignments, take_at_its_pace, gate.pace.most)
 
     def _target(self, spec: Spec, name: str) -> Target:
         model = self._harness.model(spec.model)
@@ -222,6 +209,7 @@ class Bench:
             run_id=self.run_id,
             price=(model.price_input, model.price_output),
             concurrency=self._working[name],
+            gate=self._gates[name],
         )
 
     def _write(self, samples: Iterable[Sample]) -> None:
@@ -232,8 +220,10 @@ class Bench:
 
 
 @contextmanager
-def opened(wanted: Sequence[Assignment], effects: Effects, *, run_id: str, state: str) -> Iterator[Bench]:
-    """Open a bench: its endpoints locked, its journal open.
+def opened(
+    wanted: Sequence[Assignment], effects: Effects, *, run_id: str, state: str, isolate: bool = False
+) -> Iterator[Bench]:
+    """Open a bench: its endpoints locked, its journal open; see `Bench` for what it is given.
 
     Raises
     ------
@@ -242,8 +232,8 @@ def opened(wanted: Sequence[Assignment], effects: Effects, *, run_id: str, state
     LockedError
         Another process measures one of the endpoints.
     """
-    # Scoring loads this when it first needs it; in mid-measurement that would stall all requests in flight.
-    import_module("scipy.optimize")
+    # Scoring would load its library when it first needs it, and stall all requests in flight meanwhile.
+    scoring.preload()
     _check(wanted, effects)
     harness = effects.config.harness()
     names = {harness.model(job.spec.model).endpoint for job in wanted}
@@ -251,7 +241,7 @@ def opened(wanted: Sequence[Assignment], effects: Effects, *, run_id: str, state
         for name in sorted(names):
             stack.enter_context(effects.locks.hold(f"endpoint-{name}", wait_s=LOCK_WAIT_S))
         journal = stack.enter_context(effects.runs.journal(run_id))
-        bench = Bench(wanted, effects, journal, run_id=run_id, state=state)
+        bench = Bench(wanted, effects, journal, run_id=run_id, state=state, isolate=isolate)
         try:
             yield bench
         finally:
@@ -266,10 +256,10 @@ def _check(wanted: Iterable[Assignment], effects: Effects) -> None:
                 f"harness.toml: model '{spec.model}' is to be measured in phase '{spec.phase}'; "
                 f"got models {', '.join(sorted(models))}; add it to [[models]]"
             )
-        if spec.settings.variant != "native":
+        if spec.settings.variant not in variants.NAMES:
             raise InputError(
-                f"{spec.model}/{spec.phase}: variant; got '{spec.settings.variant}', expected 'native'; "
-                "correct settings.variant in harness.toml"
+                f"{spec.model}/{spec.phase}: variant; got '{spec.settings.variant}', expected one of "
+                f"{', '.join(variants.NAMES)}; correct settings.variant in harness.toml"
             )
 
 

@@ -7,7 +7,7 @@ from typing import Literal
 from harnesslib.records.base import Record
 from harnesslib.records.measure import Settings
 
-ClientName = Literal["openai_compat", "ollama"]
+ClientName = Literal["openai_compat", "ollama", "command"]
 
 
 class EndpointConfig(Record):
@@ -15,13 +15,15 @@ class EndpointConfig(Record):
 
     `simulator` names a file of simulated models (relative to the workspace): the built-in server is then
     started for the duration of a command and `base_url` stays empty. `key_env` is the *name* of an
-    environment variable; keys never stand in a file.
+    environment variable; keys never stand in a file. `command` is a program and its arguments for client
+    "command", which has no address.
     """
 
     client: ClientName = "openai_compat"
     base_url: str = ""
     key_env: str = ""
     simulator: str = ""
+    command: tuple[str, ...] = ()
     concurrency: int = 4
 
 

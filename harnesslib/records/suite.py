@@ -45,7 +45,14 @@ class Turn(Record):
 
 
 class Case(Record):
-    """One question: a conversation of one or more turns with its tools and its expectation."""
+    """One question: a conversation of one or more turns with its tools and its expectation.
+
+    `smoke` marks the few cases that a quick run asks. `parameters` makes a case parametric: by name, the
+    values of ``{name}`` in its texts and expected calls, at least four each; the k-th values of all names
+    belong together, and a sample's seed chooses k (see `suites.parametric`). `final_state` is the part of
+    the world's state that must hold when the conversation is over; none: the state isn't looked at.
+    `harmless` names tools whose extra calls cost nothing in this case.
+    """
 
     id: str
     skill: str
@@ -54,6 +61,10 @@ class Case(Record):
     tools: tuple[str, ...]
     notes: str
     world: str = ""
+    smoke: bool = False
+    parameters: dict[str, tuple[Any, ...]] = {}
+    final_state: dict[str, Any] | None = None
+    harmless: tuple[str, ...] = ()
 
     @property
     def wants_call(self) -> bool:

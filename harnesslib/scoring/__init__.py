@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from itertools import chain
+from operator import sub
 
+from harnesslib import worlds
 from harnesslib.records import Call, Case, ExpectedCall, Score, Turn
+from harnesslib.scoring import final_state
+from harnesslib.scoring.arguments import differing
+from harnesslib.scoring.assignment import cheapest_pairs
+from harnesslib.scoring.assignment import preload as preload
 from harnesslib.scoring.values import matches as matches
 from harnesslib.scoring.words import MOST_SHOWN, cut, shown_call, shown_expected, shown_text
 
@@ -29,13 +36,14 @@ def score(case: Case, turns: Sequence[tuple[Call, ...]], malformed: str) -> Scor
     Score
         ``malformed`` whenever a call could not be read, also in a case that wants none. Otherwise the first
         turn that is not right decides: ``abstained`` where a call is needed and there is none,
-        ``overcalled`` where none is needed and the calls are not accepted, else ``wrong``; ``pass`` when
-        all turns are right.
+        ``overcalled`` where none is needed and the calls are not accepted, else ``wrong``. When all turns are
+        right, ``pass``, unless the world is not left in the case's `final_state`: that is ``wrong``.
 
     Notes
     -----
-    An alternative is met when its calls and the model's can be paired one to one (Kuhn 1955, by
-    `scipy.optimize.linear_sum_assignment`), so one call too many or too few is never right. Values are
+    An alternative is met when its calls and the model's can be paired one to one, at the least cost, so one
+    call too many or too few is never right; only calls of the case's `harmless` tools may be left over, and
+    they are nothing where no call is wanted. Values are
     compared with their type: ``"5"`` is not 5 and 1 is not true, but 1 is 1.0, since JSON has one kind of
     number. Strings have to be equal in case and spelling; blanks around them and the way accents are
     composed (Unicode NFC) don't count. An argument that nobody expects is wrong, and so is a missing one
@@ -47,24 +55,27 @@ def score(case: Case, turns: Sequence[tuple[Call, ...]], malformed: str) -> Scor
         return Score(outcome="wrong", detail=f"{len(turns)} turns for a case of {len(case.turns)}")
     made = [*turns, *[()] * (len(case.turns) - len(turns))]
     for number, (turn, calls) in enumerate(zip(case.turns, made, strict=True), start=1):
-        verdict = _turn(turn, calls, f"turn {number}: ")
+        verdict = _turn(turn, calls, f"turn {number}: ", case.harmless)
         if verdict is not None:
             return verdict
+    off = _state_difference(case, made)
+    if off:
+        return Score(outcome="wrong", detail=cut(f"all calls are right, the final state is not: {off}"))
     calls_made = sum(len(calls) for calls in made)
     return Score(outcome="pass", detail=f"all turns right, {calls_made} calls in {len(made)} turns")
 
 
-def preload() -> None:
-    """Load the assignment library now.
+def _state_difference(case: Case, made: Sequence[tuple[Call, ...]]) -> str:
+    if case.final_state is None:
+        return ""
+    state = worlds.state(case.world, tuple(chain.from_iterable(made)))
+    return final_state.difference(case.final_state, state)
 
-    Otherwise the first turn with several calls loads it, and everything that is being timed waits.
-    """
-    _assignment([[0, 0], [0, 0]])
 
-
-def _turn(turn: Turn, calls: tuple[Call, ...], where: str) -> Score | None:
+def _turn(turn: Turn, calls: tuple[Call, ...], where: str, harmless: Collection[str]) -> Score | None:
     """Return the verdict on a turn that is not right, none on one that is."""
-    best = min((_Pairing(alternative, calls) for alternative in turn.accept), key=lambda one: one.cost)
+    pairings = (_Pairing(alternative, calls, harmless) for alternative in turn.accept)
+    best = min(pairings, key=lambda one: one.cost)
     if best.cost == 0:
         return None
     got = cut(", ".join(map(shown_call, calls[:MOST_SHOWN])))
@@ -81,20 +92,29 @@ class _Pairing:
     """The cheapest pairing of an alternative's calls with the model's.
 
     `cost` counts arguments that differ; a call without partner, or with one of another name, costs
-    more than any number of arguments. Only 0 is right.
+    more than any number of arguments, and a harmless call without partner nothing. Only 0 is right.
     """
 
-    def __init__(self, alternative: tuple[ExpectedCall, ...], calls: tuple[Call, ...]) -> None:
+    def __init__(
+        self, alternative: tuple[ExpectedCall, ...], calls: tuple[Call, ...], harmless: Collection[str]
+    ) -> None:
         self.alternative = alternative
         self.calls = calls
         costs = [[_cost(expected, call) for call in calls] for expected in alternative]
-        self.pairs = _assignment(costs)
-        unpaired = abs(len(alternative) - len(calls))
-        self.cost = unpaired * _WHOLE_CALL + sum(costs[row][column] for row, column in self.pairs)
+        alone = [0 if call.name in harmless else _WHOLE_CALL for call in calls]
+        # What is saved by pairing a call decides which ones are left over: harmless ones, if any.
+        self.pairs = cheapest_pairs([list(map(sub, row, alone)) for row in costs])
+        paired = {column for _, column in self.pairs}
+        left_over = [alone[column] for column in range(len(calls)) if column not in paired]
+        self.free = left_over.count(0)
+        missing = len(alternative) - len(self.pairs)
+        self.cost = (
+            missing * _WHOLE_CALL + sum(left_over) + sum(costs[row][place] for row, place in self.pairs)
+        )
 
     def difference(self) -> str:
         """Say in words what is not right."""
-        wanted, made = len(self.alternative), len(self.calls)
+        wanted, made = len(self.alternative), len(self.calls) - self.free
         if made != wanted:
             return f"{_count(made)} where {wanted} {'is' if wanted == 1 else 'are'} expected"
         pairs = ((self.alternative[row], self.calls[column]) for row, column in self.pairs)
@@ -104,7 +124,7 @@ class _Pairing:
 def _difference(expected: ExpectedCall, call: Call) -> str:
     if call.name != expected.name:
         return f"{shown_text(call.name)} called instead of {shown_text(expected.name)}"
-    names = ", ".join(map(shown_text, _differing(expected, call)))
+    names = ", ".join(map(shown_text, differing(expected, call)))
     return f"{shown_text(expected.name)} differs in {names}" if names else ""
 
 
@@ -112,32 +132,7 @@ def _count(calls: int) -> str:
     return "1 call" if calls == 1 else f"{calls} calls"
 
 
-def _assignment(costs: list[list[int]]) -> list[tuple[int, int]]:
-    """Pair rows with columns at the least total cost."""
-    if not costs or not costs[0]:
-        return []
-    if len(costs) == 1:
-        return [(0, min(range(len(costs[0])), key=costs[0].__getitem__))]
-    from scipy.optimize import linear_sum_assignment
-
-    rows, columns = linear_sum_assignment(costs)
-    return list(zip(rows.tolist(), columns.tolist(), strict=True))
-
-
 def _cost(expected: ExpectedCall, call: Call) -> int:
     if call.name != expected.name:
         return _WHOLE_CALL
-    return min(len(_differing(expected, call)), _WHOLE_CALL - 1)
-
-
-def _differing(expected: ExpectedCall, call: Call) -> list[str]:
-    """Return the names of the arguments that are missing, unexpected or not equal."""
-    missing = [
-        name for name in expected.arguments if name not in call.arguments and name not in expected.optional
-    ]
-    unequal = [
-        name
-        for name, value in call.arguments.items()
-        if name not in expected.arguments or not matches(expected.arguments[name], value)
-    ]
-    return missing + unequal
+    return min(len(differing(expected, call)), _WHOLE_CALL - 1)

@@ -7,6 +7,7 @@ import unicodedata
 from typing import TypeGuard
 
 _TOLERANCE = 1e-6
+_MATCHERS = ("$any", "$number", "$text")
 
 
 def matches(expected: object, got: object) -> bool:
@@ -33,6 +34,11 @@ def matches(expected: object, got: object) -> bool:
         case list():
             return isinstance(got, list) and len(expected) == len(got) and all(map(matches, expected, got))
     return _equal(expected, got)
+
+
+def is_matcher(expected: object) -> bool:
+    """Whether an expected value is a matcher, and not an object to compare with."""
+    return isinstance(expected, dict) and len(expected) == 1 and next(iter(expected)) in _MATCHERS
 
 
 def _equal(expected: object, got: object) -> bool:

@@ -28,11 +28,11 @@ def shown_expected(expected: ExpectedCall) -> str:
 
 
 def _shown(name: str, arguments: dict[str, Any]) -> str:
-    shown = [f"{shown_text(key)}={_value(value)}" for key, value in list(arguments.items())[:MOST_SHOWN]]
+    shown = [f"{shown_text(key)}={shown_value(value)}" for key, value in list(arguments.items())[:MOST_SHOWN]]
     return f"{shown_text(name)}({', '.join([*shown, *['...'][: len(arguments) > MOST_SHOWN]])})"
 
 
-def _value(value: object, depth: int = 0) -> str:
+def shown_value(value: object, depth: int = 0) -> str:
     """Show a value briefly: as JSON, cut in breadth, depth and length."""
     if isinstance(value, str):
         return f'"{shown_text(value)}"'
@@ -44,11 +44,10 @@ def _value(value: object, depth: int = 0) -> str:
         return "[...]" if isinstance(value, list) else "{...}"
     dots = ["..."] if len(value) > MOST_SHOWN else []
     if isinstance(value, list):
-        entries = [_value(entry, depth + 1) for entry in value[:MOST_SHOWN]]
+        entries = [shown_value(entry, depth + 1) for entry in value[:MOST_SHOWN]]
         return f"[{', '.join([*entries, *dots])}]"
-    shown = [
-        f"{shown_text(key)}: {_value(entry, depth + 1)}" for key, entry in islice(value.items(), MOST_SHOWN)
-    ]
+    pairs = islice(value.items(), MOST_SHOWN)
+    shown = [f"{shown_text(key)}: {shown_value(entry, depth + 1)}" for key, entry in pairs]
     return f"{{{', '.join([*shown, *dots])}}}"
 
 

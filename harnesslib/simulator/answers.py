@@ -7,14 +7,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from harnesslib import variants
 from harnesslib.errors import InputError
+from harnesslib.parsers import write
 from harnesslib.records import Case, SimulatedModel, SimulatedWorld, Suite
 from harnesslib.simulator.mistakes import Calls, mistakes, reference, wants_call
 from harnesslib.simulator.truth import declared, probabilities, uniforms
+from harnesslib.suites.parametric import rows
 
 UNKNOWN = "I am a simulated model. I know the cases of my suites, and this is none of them."
 UNDECLARED = "I am a simulated model, and how good I am at this suite is not declared."
 AT_THE_END = "I am a simulated model, and this conversation has no further turn in my suite."
+TORN = 2
+"""Characters cut from the end of a malformed call: enough to break any JSON object, and any text format."""
+
 ABSTAINED = "I am not able to do that."
 
 
@@ -54,12 +60,17 @@ class Script:
 
 @dataclass(frozen=True)
 class Conversation:
-    """Where a conversation stands: its first words, the turn (from 0), and whether tools have answered."""
+    """Where a conversation stands: its first words, the turn (from 0), and whether tools have answered.
+
+    `variant` is how calls are to be written; in a text variant `offered` names the tools of its prompt.
+    """
 
     opening: str
     turn: int
     tools_answered: bool
     length: int
+    variant: str = variants.NATIVE
+    offered: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -80,8 +91,17 @@ class Playbook:
         """Return what a model says next.
 
         One draw per (world, model, case, seed) decides about the whole conversation, so that its requests,
-        which come one by one, agree. `offered` names the tools of the request: others are never called.
+        which come one by one, agree. `offered` names the tools of the request (a text variant's stand in
+        the conversation): others are never called.
         """
+        if conversation.variant == variants.NATIVE:
+            return self._answer(model_id, conversation, seed=seed, offered=offered)
+        answer = self._answer(model_id, conversation, seed=seed, offered=conversation.offered)
+        return _in_text(answer, conversation.variant)
+
+    def _answer(
+        self, model_id: str, conversation: Conversation, *, seed: int | str, offered: Sequence[str]
+    ) -> Answer:
         script = self.scripts.get(conversation.opening)
         if script is None:
             return Answer(text=UNKNOWN)
@@ -116,6 +136,8 @@ class Playbook:
 def prepare(world: SimulatedWorld, suites: Mapping[str, Suite]) -> Playbook:
     """Index every case of the suites by its first words, and work out how each model fares.
 
+    A parametric case is indexed once per row of its values; all rows are equally hard.
+
     Raises
     ------
     InputError
@@ -124,9 +146,8 @@ def prepare(world: SimulatedWorld, suites: Mapping[str, Suite]) -> Playbook:
     scripts: dict[str, Script] = {}
     chances: dict[str, dict[str, float]] = {model.id: {} for model in world.models}
     for suite in _distinct(suites.values()):
-        openings = {case.id: case.turns[0].user.strip() for case in suite.cases}
-        for case in suite.cases:
-            opening = openings[case.id]
+        openings = [(row.turns[0].user.strip(), row) for case in suite.cases for row in rows(case)]
+        for opening, case in openings:
             if opening in scripts:
                 cure = "cure: change the words of one"
                 both = f"{scripts[opening].case_id!r} and {case.id!r}"
@@ -135,7 +156,7 @@ def prepare(world: SimulatedWorld, suites: Mapping[str, Suite]) -> Playbook:
         for model in world.models:
             if declared(world, model.id, suite.name):
                 table = probabilities(world, model.id, suite)
-                chances[model.id].update({openings[case_id]: chance for case_id, chance in table.items()})
+                chances[model.id].update({opening: table[case.id] for opening, case in openings})
     models = {model.id: model for model in world.models}
     return Playbook(seed=world.seed, models=models, scripts=scripts, chances=chances)
 
@@ -143,14 +164,18 @@ def prepare(world: SimulatedWorld, suites: Mapping[str, Suite]) -> Playbook:
 def follow(messages: Sequence[Message]) -> Conversation:
     """Return where a conversation stands."""
     opening, turns, tools_answered = "", 0, False
+    variant, offered = variants.NATIVE, tuple[str, ...]()
     for message in messages:
-        if message.role == "user":
-            opening = opening if turns else _text(message.content).strip()
+        text = _text(message.content)
+        if message.role == "tool" or (message.role == "user" and variants.are_results(text)):
+            tools_answered = True
+        elif message.role == "user":
+            opening = opening if turns else text.strip()
             turns += 1
             tools_answered = False
-        elif message.role == "tool":
-            tools_answered = True
-    return Conversation(opening, max(turns - 1, 0), tools_answered, len(messages))
+        elif message.role == "system":
+            variant, offered = variants.offered(text) or (variant, offered)
+    return Conversation(opening, max(turns - 1, 0), tools_answered, len(messages), variant, offered)
 
 
 def _distinct(suites: Iterable[Suite]) -> list[Suite]:
@@ -194,6 +219,14 @@ def _failed(script: Script, turn: int, *, malformed_share: float, draws: Sequenc
         return Answer(calls=script.right[turn], malformed=True)
     calls = _pick(_pick(tuple(script.failures[turn].values()), kind), variant)
     return Answer(calls=calls) if calls else Answer(text=ABSTAINED)
+
+
+def _in_text(answer: Answer, variant: str) -> Answer:
+    """Return an answer whose calls stand in its text; a malformed one is torn off before its end."""
+    if not answer.calls:
+        return answer
+    text = write(variant, answer.calls)
+    return Answer(text=text[:-TORN] if answer.malformed else text)
 
 
 def _pick(choices: Sequence[Any], draw: float) -> Any:  # noqa: ANN401 - it returns what it was given

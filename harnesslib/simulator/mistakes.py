@@ -30,7 +30,8 @@ def mistakes(suite: Suite, case: Case, turn: Turn) -> Mapping[str, tuple[Calls, 
     """Return what a model may do wrong in a turn, by kind of mistake; kinds that can't happen are left out.
 
     Every entry fails the turn under each of its alternatives: what might be accepted is left out, judged
-    generously, so that a declared failure is never scored as a pass.
+    generously, so that a declared failure is never scored as a pass. Extra calls of the case's harmless
+    tools are no mistakes.
     """
     tools = suite.tools_of(case)
     found: dict[str, tuple[Calls, ...]] = {}
@@ -44,7 +45,10 @@ def mistakes(suite: Suite, case: Case, turn: Turn) -> Mapping[str, tuple[Calls, 
         )
     else:
         found["overcalled"] = tuple((plausible_call(tool, turn.user),) for tool in tools)
-    failing = {kind: tuple(x for x in tries if not _may_pass(turn, x)) for kind, tries in found.items()}
+    failing = {
+        kind: tuple(calls for calls in tries if not _may_pass(turn, calls, case.harmless))
+        for kind, tries in found.items()
+    }
     return {kind: tries for kind, tries in failing.items() if tries}
 
 
@@ -141,12 +145,17 @@ def _plausible_text(schema: Mapping[str, Any], said: str) -> str:
     return next((entry for entry in tries if re.search(pattern, entry)), text)
 
 
-def _may_pass(turn: Turn, calls: Calls) -> bool:
-    """Return whether some alternative might accept these calls, the order being free."""
+def _may_pass(turn: Turn, calls: Calls, harmless: Sequence[str]) -> bool:
+    """Return whether some alternative might accept these calls, the order being free.
+
+    Calls of harmless tools may stand there or not.
+    """
+    needed = [call for call in calls if call.name not in harmless]
     return any(
-        len(alternative) == len(calls)
+        sum(expected.name not in harmless for expected in alternative) == len(needed)
+        and len(alternative) <= len(calls)
         and all(any(_may_match(expected, call) for call in calls) for expected in alternative)
-        and all(any(_may_match(expected, call) for expected in alternative) for call in calls)
+        and all(any(_may_match(expected, call) for expected in alternative) for call in needed)
         for alternative in turn.accept
     )
 

@@ -8,13 +8,9 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from harnesslib.simulator.answers import Answer
+from harnesslib.simulator.answers import TORN, Answer
 
 T = TypeVar("T")
-
-TORN = 2
-"""Characters cut from the end of a malformed call's arguments: enough to break any JSON object."""
-
 
 PROMPT_SHARE = 0.3
 """Share of a request's time that Ollama's counters give to reading the prompt."""

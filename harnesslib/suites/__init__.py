@@ -7,6 +7,8 @@ import json
 import re
 import tomllib
 from importlib import resources
+from importlib.resources.abc import Traversable
+from itertools import chain, zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +20,20 @@ from harnesslib.suites.checks import check as check
 from harnesslib.suites.checks import structure_problems
 from harnesslib.suites.examples import example as example
 from harnesslib.suites.examples import variants as variants
+from harnesslib.suites.parametric import instantiate as instantiate
+from harnesslib.suites.parametric import rows as rows
+
+SMOKE = "-smoke"
+"""What is added to a packaged suite's name to get its few smoke cases as a suite."""
 
 _ENDINGS = (".toml", ".json")
+_HEAD = "suite.toml"
 _SHOWN_PROBLEMS = 5
 
 
 def packaged() -> tuple[str, ...]:
     """Return the names of the suites that come with harnesslib."""
-    names = (entry.name for entry in resources.files(__name__).iterdir())
-    return tuple(sorted(name.removesuffix(".toml") for name in names if name.endswith(".toml")))
+    return tuple(sorted(_places()))
 
 
 def load_suite(name_or_path: str, *, root: Path) -> Suite:
@@ -35,7 +42,8 @@ def load_suite(name_or_path: str, *, root: Path) -> Suite:
     Parameters
     ----------
     name_or_path
-        A packaged name (``atomic``), or the path of a ``.toml`` or ``.json`` file.
+        A packaged name (``atomic``), one with ``-smoke`` behind it (``atomic-smoke``: the smoke cases, and
+        the tools that they offer, as a suite of that name), or the path of a ``.toml`` or ``.json`` file.
     root
         Folder that a relative path starts from.
 
@@ -50,12 +58,10 @@ def load_suite(name_or_path: str, *, root: Path) -> Suite:
     A packaged suite gets the checks that need no schema library, so that a command starts fast; the
     full check of the packaged suites is a test.
     """
-    if name_or_path in packaged():
-        text = resources.files(__name__).joinpath(f"{name_or_path}.toml").read_text(encoding="utf-8")
-        where = f"packaged suite {name_or_path}"
-        suite = _suite(_parsed(text, ".toml", where), where)
-        _refuse(structure_problems(suite), where)
-        return suite
+    name = name_or_path.removesuffix(SMOKE)
+    if name in packaged():
+        whole = _packaged(name)
+        return whole if name == name_or_path else _smoke(whole)
     path = _existing(name_or_path, root)
     where = str(path)
     suite = _suite(_parsed(_text(path), path.suffix, where), where)
@@ -63,12 +69,62 @@ def load_suite(name_or_path: str, *, root: Path) -> Suite:
     return suite
 
 
+def _places() -> dict[str, Traversable]:
+    """Return where each packaged suite lies: a file ``NAME.toml``, or a folder ``NAME`` with its parts."""
+    found: dict[str, Traversable] = {}
+    for entry in resources.files(__name__).iterdir():
+        if entry.name.endswith(".toml"):
+            found[entry.name.removesuffix(".toml")] = entry
+        elif entry.is_dir() and entry.joinpath(_HEAD).is_file():
+            found[entry.name] = entry
+    return found
+
+
+def _packaged(name: str) -> Suite:
+    place, where = _places()[name], f"packaged suite {name}"
+    suite = _suite(_assembled(place, where) if place.is_dir() else _read(place, where), where)
+    _refuse(structure_problems(suite), where)
+    return suite
+
+
+def _assembled(folder: Traversable, where: str) -> dict[str, Any]:
+    """Put a suite together: ``suite.toml`` holds all but the cases, every other file some of them.
+
+    The cases are dealt from the files in turn, so that the first ones of a suite are of all kinds.
+    """
+    entries = sorted(folder.iterdir(), key=lambda entry: entry.name)
+    parts = {entry.name: _read(entry, f"{where}, {entry.name}") for entry in entries}
+    head = parts.pop(_HEAD)
+    for name, part in parts.items():
+        if list(part) != ["cases"]:
+            raise InputError(f"{where}, {name}: expected cases and nothing else; cure: move it to {_HEAD}")
+    dealt = chain.from_iterable(zip_longest(*(part["cases"] for part in parts.values())))
+    return head | {"cases": [case for case in dealt if case is not None]}
+
+
+def _read(entry: Traversable, where: str) -> dict[str, Any]:
+    parsed = _parsed(entry.read_text(encoding="utf-8"), ".toml", where)
+    assert isinstance(parsed, dict)  # noqa: S101 - a TOML document is a table
+    return parsed
+
+
+def _smoke(suite: Suite) -> Suite:
+    cases = tuple(case for case in suite.cases if case.smoke)
+    if not cases:
+        raise InputError(f"suite {suite.name}{SMOKE}: no case is marked `smoke`; cure: use {suite.name}")
+    offered = {name for case in cases for name in case.tools}
+    tools = tuple(tool for tool in suite.tools if tool.name in offered)
+    title = f"{suite.title}: smoke cases"
+    return msgspec.structs.replace(suite, name=suite.name + SMOKE, title=title, tools=tools, cases=cases)
+
+
 def _existing(name_or_path: str, root: Path) -> Path:
     path = root / name_or_path
     if path.suffix in _ENDINGS and path.is_file():
         return path
-    names = ", ".join(packaged())
-    near = difflib.get_close_matches(name_or_path, packaged(), n=1)
+    known = (*packaged(), *(f"{name}{SMOKE}" for name in packaged()))
+    names = ", ".join(known)
+    near = difflib.get_close_matches(name_or_path, known, n=1)
     guess = f"did you mean {near[0]}? " if near else ""
     got = f"expected one of {names}, or a .toml or .json file below {root}"
     raise InputError(

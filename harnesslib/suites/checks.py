@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -10,12 +9,14 @@ from itertools import chain
 
 from harnesslib.records import SPLITS, Case, ExpectedCall, Suite, Tool, Turn
 from harnesslib.suites.examples import variants
+from harnesslib.suites.parametric import placeholders, rows
+from harnesslib.suites.values import DEEPEST, argument_problems, is_json
 
 WORLDS = ("", "office")
 _SUPPORTED_VERSION = 1
-_DEEPEST = 20
-_LONGEST_INTEGER_BITS = 1024
+_FEWEST_VALUES = 4
 _CASE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_PARAMETER_NAME = re.compile(r"[a-z][a-z0-9_]*")
 _TOOL_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
@@ -42,12 +43,14 @@ def _structure(suite: Suite) -> Iterator[str]:
     for field in ("name", "version", "title"):
         if not getattr(suite, field).strip():
             yield f"{field}: empty, expected some text"
-    for split in SPLITS:
+    only_smoke = bool(suite.cases) and all(case.smoke for case in suite.cases)
+    for split in SPLITS[:1] if only_smoke else SPLITS:  # a quick run proves nothing, so it needs no holdout
         if not suite.part(split):
             yield f"cases: none in the split {split!r}, expected at least one in each of {', '.join(SPLITS)}"
     yield from _twice("tool", (tool.name for tool in suite.tools))
     yield from _twice("case id", (case.id for case in suite.cases))
-    yield from _twice("first user text", (case.turns[0].user.strip() for case in suite.cases if case.turns))
+    asked = (row.turns[0].user.strip() for case in suite.cases if case.turns for row in rows(case))
+    yield from _twice("first user text", asked)
     for tool in suite.tools:
         yield from _tool_problems(tool)
     names = {tool.name for tool in suite.tools}
@@ -68,7 +71,7 @@ def _tool_problems(tool: Tool) -> Iterator[str]:
         yield f"tool {tool.name}: no description, a model needs one"
     if tool.parameters.get("type") != "object":
         yield f"tool {tool.name}: parameters.type is {tool.parameters.get('type')!r}, expected 'object'"
-    if not _is_json(tool.parameters):
+    if not is_json(tool.parameters):
         yield f"tool {tool.name}: parameters hold a value that JSON doesn't have (a date, NaN)"
 
 
@@ -88,8 +91,54 @@ def _case_problems(case: Case, names: set[str]) -> Iterator[str]:
         yield f"{where}: no tool {name!r} in the suite, expected one of {', '.join(sorted(names))}"
     if not case.turns:
         yield f"{where}: has no turn, expected at least one"
-    for number, turn in enumerate(case.turns, start=1):
-        yield from (f"{where}, turn {number}: {problem}" for problem in _turn_problems(turn, case.tools))
+    yield from (f"{where}: {problem}" for problem in chain(_mark_problems(case), _parameter_problems(case)))
+    for place, turn in _turns(case):
+        yield from (f"{where}, {place}: {problem}" for problem in _turn_problems(turn, case.tools))
+
+
+def _mark_problems(case: Case) -> Iterator[str]:
+    if case.smoke and case.split != "search":
+        yield f"smoke cases are taken from the split 'search', got {case.split!r}"
+    yield from _twice("harmless tool", case.harmless)
+    for name in sorted(set(case.harmless) - set(case.tools)):
+        yield f"{name!r} is harmless but not offered by this case"
+    if not is_json(case.final_state):
+        yield f"final_state is no JSON value of at most {DEEPEST} levels (quote dates)"
+
+
+def _turns(case: Case) -> Iterator[tuple[str, Turn]]:
+    """Yield every turn of every row of a case, with the words that say where it stands."""
+    for row_number, row in enumerate(rows(case), start=1):
+        row_words = f"row {row_number}, " if case.parameters else ""
+        for number, turn in enumerate(row.turns, start=1):
+            yield f"{row_words}turn {number}", turn
+
+
+def _parameter_problems(case: Case) -> Iterator[str]:
+    if not case.parameters:
+        return
+    counts = {name: len(values) for name, values in case.parameters.items()}
+    if len(set(counts.values())) > 1:
+        shown = ", ".join(f"{name} {count}" for name, count in counts.items())
+        yield f"the parameters have unequal numbers of values ({shown}); the k-th of all make a row"
+    uses = list(placeholders(case))
+    for name, values in case.parameters.items():
+        if _PARAMETER_NAME.fullmatch(name) is None:
+            yield f"parameter {name!r}: the name may hold small letters, digits and '_'"
+        if len(values) < _FEWEST_VALUES:
+            yield f"parameter {name}: {len(values)} values, expected at least {_FEWEST_VALUES}"
+        if name not in {used for used, _ in uses}:
+            yield f"parameter {name}: {{{name}}} stands nowhere"
+        if not all(is_json(value) for value in values):
+            yield f"parameter {name}: a value is no JSON value of at most {DEEPEST} levels (quote dates)"
+        if (name, True) in uses and not all(_can_be_written(value) for value in values):
+            yield f"parameter {name}: it is written into a text, so its values have to be texts or numbers"
+    for name in sorted({used for used, _ in uses} - set(case.parameters)):
+        yield f"{{{name}}} stands for no parameter, expected one of {', '.join(case.parameters)}"
+
+
+def _can_be_written(value: object) -> bool:
+    return isinstance(value, (str, int, float)) and not isinstance(value, bool)
 
 
 def _turn_problems(turn: Turn, offered: tuple[str, ...]) -> Iterator[str]:
@@ -104,66 +153,10 @@ def _turn_problems(turn: Turn, offered: tuple[str, ...]) -> Iterator[str]:
             yield f"{expected.name}: not offered by this case, which offers {', '.join(offered)}"
         for name in sorted(set(expected.optional) - set(expected.arguments)):
             yield f"{expected.name}: optional names {name!r}, which is not among its arguments"
-        if not _is_json(expected.arguments):
-            yield f"{expected.name}: an argument is no JSON value of at most {_DEEPEST} levels (quote dates)"
+        if not is_json(expected.arguments):
+            yield f"{expected.name}: an argument is no JSON value of at most {DEEPEST} levels (quote dates)"
         else:
-            yield from (f"{expected.name}: {problem}" for problem in _argument_problems(expected))
-
-
-def _is_json(value: object, depth: int = 0) -> bool:
-    if isinstance(value, float):
-        return math.isfinite(value)
-    if value is None or isinstance(value, bool):
-        return True
-    if isinstance(value, int):
-        return value.bit_length() <= _LONGEST_INTEGER_BITS
-    if isinstance(value, str):
-        return _is_unicode(value)
-    if depth == _DEEPEST or not isinstance(value, (list, dict)):
-        return False
-    return all(_is_json(entry, depth + 1) for entry in (value if isinstance(value, list) else value.values()))
-
-
-def _is_unicode(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _argument_problems(expected: ExpectedCall) -> Iterator[str]:
-    for name, value in expected.arguments.items():
-        if name.startswith("$"):
-            yield f"{name!r} stands for a whole call; a matcher stands for one argument"
-        yield from (f"argument {name}: {problem}" for problem in _matcher_problems(value))
-
-
-def _matcher_problems(value: object) -> Iterator[str]:
-    if isinstance(value, list):
-        for entry in value:
-            yield from _matcher_problems(entry)
-    if not isinstance(value, dict):
-        return
-    marked = [key for key in value if key.startswith("$")]
-    if not marked:
-        for entry in value.values():
-            yield from _matcher_problems(entry)
-        return
-    match value:
-        case {"$any": [_, *_] as choices, **rest} if not rest:
-            yield from _matcher_problems(choices)
-        case {"$number": int() | float() as number, **rest} if not rest and not isinstance(number, bool):
-            return
-        case {"$text": [_, *_] as words, **rest} if not rest and all(_is_word(word) for word in words):
-            return
-        case _:
-            expected = '{"$any": [value, ...]}, {"$number": 5.0} or {"$text": ["word", ...]}'
-            yield f"matcher with {', '.join(marked)} can't be read, expected {expected}"
-
-
-def _is_word(value: object) -> bool:
-    return isinstance(value, str) and bool(value.strip())
+            yield from (f"{expected.name}: {problem}" for problem in argument_problems(expected))
 
 
 def _schema_problems(suite: Suite) -> Iterator[str]:
@@ -184,9 +177,9 @@ def _schema_problems(suite: Suite) -> Iterator[str]:
 def _expected_calls(suite: Suite) -> Iterator[tuple[str, ExpectedCall]]:
     """Yield every acceptable call with the words that say where it stands."""
     for case in suite.cases:
-        for number, turn in enumerate(case.turns, start=1):
+        for place, turn in _turns(case):
             for expected in chain.from_iterable(turn.accept):
-                yield f"case {case.id}, turn {number}, {expected.name}", expected
+                yield f"case {case.id}, {place}, {expected.name}", expected
 
 
 def _validator(tool: Tool) -> tuple[str, Callable[[object], str]]:

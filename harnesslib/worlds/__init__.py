@@ -29,3 +29,22 @@ def respond(world: str, calls_so_far: Sequence[Call], call: Call) -> dict[str, A
     if world == "office":
         return office.respond(calls_so_far, call)
     return {"error": f"there is no world {world!r}"}
+
+
+def state(world: str, calls: Sequence[Call]) -> dict[str, Any]:
+    """Return what a world holds after the calls, as a JSON object.
+
+    Parameters
+    ----------
+    world
+        ``"office"``; every other world has no state, which is an empty object.
+    calls
+        All calls of the conversation, oldest first, those that failed included.
+
+    Notes
+    -----
+    The office: ``events`` and ``tickets`` by id, ``files`` by path, ``sent`` mails in order, and ``changed``
+    with the number of each that is not as it was at the beginning. What was cancelled or deleted is marked
+    so and stays.
+    """
+    return office.state(calls) if world == "office" else {}

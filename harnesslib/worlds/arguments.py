@@ -40,6 +40,13 @@ def quoted(text: str) -> str:
     return repr(text if len(text) <= _SHOWN else text[:_SHOWN] + "...")
 
 
+def stripped(value: Any) -> Any:  # noqa: ANN401 - any JSON value
+    """Return a copy without the blanks around texts: they mean nothing to any tool."""
+    if isinstance(value, list):
+        return [stripped(entry) for entry in value]
+    return value.strip() if isinstance(value, str) else value
+
+
 def choice(*values: str) -> Kind:
     """Return the kind of an argument that has to be one of some words."""
     return Kind(f"one of {', '.join(values)}", lambda value: isinstance(value, str) and value in values)
@@ -81,5 +88,6 @@ TEXT = Kind("some text", _is_text)
 DAY = Kind("a day as YYYY-MM-DD", _is_day)
 TIME = Kind("a time as HH:MM", _is_time)
 LENGTH = Kind(f"a whole number from {_SHORTEST} to {_LONGEST}", _is_length)
+FLAG = Kind("true or false", lambda value: isinstance(value, bool))
 ADDRESS = Kind("a mail address", _is_address)
 ADDRESSES = Kind("a list of mail addresses", _are_addresses)

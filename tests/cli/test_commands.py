@@ -145,7 +145,11 @@ def test_a_torn_routing_config_is_an_error_and_never_an_empty_one(workspace, cap
 
 def test_packaged_suites_are_listed_and_sound(capsys):
     assert main(["suite", "list", "--json"]) == 0
-    assert {suite["name"] for suite in json.loads(capsys.readouterr().out)} == {"atomic", "extended"}
+    listed = {suite["name"]: suite for suite in json.loads(capsys.readouterr().out)}
+    assert set(listed) == {"atomic", "extended"}
+    assert (listed["atomic"]["parametric"], listed["atomic"]["smoke"]) == (60, 12)
+    assert main(["suite", "list"]) == 0
+    assert re.search(r"no_call +parametric +smoke +title", capsys.readouterr().out)
     assert main(["suite", "check"]) == 0
 
 

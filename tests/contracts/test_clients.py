@@ -1,26 +1,36 @@
-"""Both clients keep one contract, whatever an endpoint does to them."""
+"""All clients keep one contract, whatever an endpoint does to them."""
 
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import json
-import socket
-from collections.abc import Awaitable, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harnesslib.clients._http import MAX_ANSWER_BYTES
-from harnesslib.clients.ollama import OllamaClient
+from harnesslib.clients._reading import MAX_ANSWER_BYTES
 from harnesslib.clients.openai_compat import OpenAICompatClient
 from harnesslib.errors import EndpointError, InputError
 from harnesslib.parsers import parse_native
 from harnesslib.records import Call, ChatRequest, Failure, ModelInfo, Reply, Tool
 from harnesslib.testing import EPOCH, FakeClock
 
+
+def _scripted():
+    path = Path(__file__).resolve().parents[1] / "scripted_endpoint.py"
+    spec = importlib.util.spec_from_file_location("scripted_endpoint", path)
+    module = sys.modules.setdefault("scripted_endpoint", importlib.util.module_from_spec(spec))
+    spec.loader.exec_module(module)
+    return module
+
+
+SCRIPTED = _scripted()
+http, hang, serving = SCRIPTED.http, SCRIPTED.hang, SCRIPTED.serving
+OpenAI, Ollama, Command = SCRIPTED.OpenAI, SCRIPTED.Ollama, SCRIPTED.Command
 KEY = "sk-very-secret"
 TOOL = Tool(name="add", description="Add.", parameters={"type": "object", "properties": {}})
 REQUEST = ChatRequest(
@@ -31,157 +41,35 @@ CALL_MADE = {"role": "assistant", "content": "", "tool_calls": [
 ]}  # fmt: skip
 CALL_ANSWERED = {"role": "tool", "tool_call_id": "call_0", "content": '{"sum":1}'}
 
-Behaviour = Callable[["Server", asyncio.StreamWriter], Awaitable[None]]
-
-
-@dataclass
-class Received:
-    method: str
-    path: str
-    headers: dict[str, str]
-    body: bytes
-
-    @property
-    def json(self):
-        return json.loads(self.body)
-
-
-@dataclass
-class Server:
-    """Reads whole HTTP requests, and behaves as scripted: per path, or the same for all."""
-
-    script: dict[str, Behaviour]
-    port: int = 0
-    received: list[Received] = field(default_factory=list)
-    connections: int = 0
-    closed_by_client: asyncio.Event = field(default_factory=asyncio.Event)
-    tasks: set[asyncio.Task[None]] = field(default_factory=set)
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.connections += 1
-        self.tasks.add(asyncio.current_task())
-        try:
-            while not writer.is_closing():
-                self.received.append(await _read_request(reader))
-                behave = self.script.get(self.received[-1].path) or self.script["*"]
-                await behave(self, writer)
-        except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
-            self.closed_by_client.set()
-        finally:
-            writer.close()
-
-
-async def _read_request(reader: asyncio.StreamReader) -> Received:
-    head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
-    method, path, _ = head[0].split(" ")
-    headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in head[1:]) if name}
-    body = await reader.readexactly(int(headers.get("content-length", 0)))
-    return Received(method, path, headers, body)
-
-
-@asynccontextmanager
-async def serving(script: Behaviour | dict[str, Behaviour]):
-    server = Server(script if isinstance(script, dict) else {"*": script})
-    listener = await asyncio.start_server(server.serve, "127.0.0.1", 0)
-    server.port = listener.sockets[0].getsockname()[1]
-    try:
-        yield server
-    finally:
-        listener.close()
-        for task in server.tasks:
-            task.cancel()
-        await asyncio.gather(*server.tasks)
-
-
-def http(
-    status: int, body: bytes | str | dict, *headers: str, length: int | None = None, end: str = ""
-) -> Behaviour:
-    """Answer with these bytes; `length` overrules the true one, `end` is "close" or "reset"."""
-    text = json.dumps(body) if isinstance(body, dict) else body
-    data = text.encode() if isinstance(text, str) else text
-    lines = [f"HTTP/1.1 {status} X", f"Content-Length: {len(data) if length is None else length}", *headers]
-
-    async def behave(server: Server, writer: asyncio.StreamWriter) -> None:
-        writer.write("\r\n".join([*lines, "", ""]).encode() + data)
-        if end == "reset":
-            linger = b"\x01\x00\x00\x00\x00\x00\x00\x00"
-            writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-            writer.transport.abort()
-        elif end:
-            writer.close()
-        else:
-            await writer.drain()
-
-    return behave
-
-
-async def hang(server: Server, writer: asyncio.StreamWriter) -> None:
-    await asyncio.Event().wait()
-
-
-async def reset_at_once(server: Server, writer: asyncio.StreamWriter) -> None:
-    writer.transport.abort()
-
-
-async def no_http(server: Server, writer: asyncio.StreamWriter) -> None:
-    writer.write(b"SSH-2.0-OpenSSH_9.6\r\n\r\n")
-    writer.close()
-
-
-class OpenAI:
-    client = OpenAICompatClient
-    chat_path = "/v1/chat/completions"
-    models_path = "/v1/models"
-    models_body = {"data": [{"id": "m", "owned_by": "me"}]}  # noqa: RUF012 - never changed
-
-    @staticmethod
-    def answer(message: object, **fields: object) -> dict:
-        usage = {"prompt_tokens": 7, "completion_tokens": 3}
-        return {"choices": [{"message": message}], "model": "m-1", "usage": usage} | fields
-
-    @staticmethod
-    def call(name: str, arguments: dict) -> dict:
-        return {"id": "x", "type": "function", "function": {"name": name, "arguments": json.dumps(arguments)}}
-
-
-class Ollama:
-    client = OllamaClient
-    chat_path = "/api/chat"
-    models_path = "/api/tags"
-    models_body = {"models": [{"name": "m", "digest": "abc"}]}  # noqa: RUF012 - never changed
-
-    @staticmethod
-    def answer(message: object, **fields: object) -> dict:
-        return {
-            "message": message,
-            "model": "m-1",
-            "prompt_eval_count": 7,
-            "eval_count": 3,
-            "done": True,
-        } | fields
-
-    @staticmethod
-    def call(name: str, arguments: dict) -> dict:
-        return {"function": {"name": name, "arguments": arguments}}
-
-
 GOOD = {"role": "assistant", "content": "hello"}
 
 
 def ask(dialect, script, request=REQUEST, *, timeout_s=5.0, key=KEY, clock=None):
     """Put one request to a scripted server; returns (what the client said, the server)."""
 
+    clock = clock or FakeClock()
+
     async def main():
         async with serving(script) as server:
-            client = dialect.client(server.url, key=key, clock=clock or FakeClock(), parse_calls=parse_native)
+            client = dialect.client(server.url, key=key, clock=clock, parse_calls=parse_native)
             async with client:
                 return await client.chat(request, timeout_s), server
 
+    if dialect is Command:
+        return ask_a_program(script, request, timeout_s=timeout_s, key=key, clock=clock), None
     return asyncio.run(main())
+
+
+def ask_a_program(script, request, *, timeout_s, key, clock):
+    """Put one request to a program that says what the script's body is, or says nothing."""
+    line = "exec sleep 60" if script is hang else SCRIPTED.ANSWER
+
+    async def main(client):
+        async with client:
+            return await client.chat(request, timeout_s)
+
+    with SCRIPTED.program(line, getattr(script, "body", b""), key=key, clock=clock) as (client, _):
+        return asyncio.run(main(client))
 
 
 def listed(dialect, script):
@@ -196,20 +84,7 @@ def listed(dialect, script):
 
 HTML = "<html><body>Welcome</body></html>"
 UNREADABLE = "answer can't be read: "
-FAULTS = {
-    "404": (http(404, {"error": {"message": "no such model"}}), "HTTP 404: no such model", 404),
-    "404 as Ollama says it": (http(404, {"error": "model 'm' not found"}), "HTTP 404: model 'm'", 404),
-    "401": (http(401, {"error": {"message": f"bad key {KEY}"}}), "HTTP 401: bad key ***", 401),
-    "429": (http(429, "slow down"), "HTTP 429: slow down", 429),
-    "500": (http(500, HTML), "HTTP 500: <html>", 500),
-    "503 busy": (http(503, {"error": {"message": "queue full"}}), "HTTP 503: queue full", 503),
-    "redirect": (http(302, "", "Location: http://127.0.0.1:1/"), "HTTP 302:", 302),
-    "reset": (reset_at_once, "connection broken: ", None),
-    "reset inside the body": (http(200, "{", length=50, end="reset"), "connection broken: ", None),
-    "half a body": (http(200, '{"model"', length=500, end="close"), "connection broken: ", None),
-    "content length too short": (http(200, {"model": "m"}, length=5), "answer ", None),
-    "content length is no number": (http(200, "{}", "Content-Length: many"), "answer is not HTTP: ", None),
-    "no HTTP": (no_http, "answer is not HTTP: ", None),
+BODIES = {
     "HTML": (http(200, HTML, "Content-Type: text/html"), UNREADABLE, None),
     "empty": (http(200, ""), UNREADABLE, None),
     "invalid UTF-8": (http(200, b'{"model": "\xff", "message": 1, "choices": 1}'), UNREADABLE, None),
@@ -221,22 +96,38 @@ FAULTS = {
     "nothing in it": (http(200, "{}"), "answer has no ", None),
     "an error with status 200": (http(200, {"error": {"message": "oops"}}), "endpoint reports", None),
     "too long": (http(200, b" " * (10 * 1024 * 1024)), "answer is too long: more than 8 MB", None),
+    "a key twice": (http(200, '{"model": "a", "model": "b", "choices": 1}'), UNREADABLE, None),
+}  # fmt: skip
+FAULTS = {
+    "404": (http(404, {"error": {"message": "no such model"}}), "HTTP 404: no such model", 404),
+    "404 as Ollama says it": (http(404, {"error": "model 'm' not found"}), "HTTP 404: model 'm'", 404),
+    "401": (http(401, {"error": {"message": f"bad key {KEY}"}}), "HTTP 401: bad key ***", 401),
+    "429": (http(429, "slow down"), "HTTP 429: slow down", 429),
+    "500": (http(500, HTML), "HTTP 500: <html>", 500),
+    "503 busy": (http(503, {"error": {"message": "queue full"}}), "HTTP 503: queue full", 503),
+    "redirect": (http(302, "", "Location: http://127.0.0.1:1/"), "HTTP 302:", 302),
+    "reset": (SCRIPTED.reset_at_once, "connection broken: ", None),
+    "reset inside the body": (http(200, "{", length=50, end="reset"), "connection broken: ", None),
+    "half a body": (http(200, '{"model"', length=500, end="close"), "connection broken: ", None),
+    "content length too short": (http(200, {"model": "m"}, length=5), "answer ", None),
+    "content length is no number": (http(200, "{}", "Content-Length: many"), "answer is not HTTP: ", None),
+    "no HTTP": (SCRIPTED.no_http, "answer is not HTTP: ", None),
+    "not said to be JSON": (http(200, "{}", "Content-Type: text/html"), UNREADABLE, None),
     "packed": (http(200, b"\x1f\x8b", "Content-Encoding: gzip"), "answer is packed: gzip", None),
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("dialect", [OpenAI, Ollama], ids=["openai_compat", "ollama"])
-class TestClient:
+@pytest.mark.parametrize("dialect", [OpenAI, Ollama, Command], ids=["openai_compat", "ollama", "command"])
+class TestEveryClient:
     """The contract."""
 
     def test_an_answer_becomes_a_reply(self, dialect):
-        answer, server = ask(dialect, http(200, dialect.answer(GOOD)))
+        answer, _ = ask(dialect, http(200, dialect.answer(GOOD)))
         expected = Reply(
             calls=(), text="hello", malformed="", served_model="m-1", latency_s=0.0, ttfb_s=0.0,
             load_s=None, input_tokens=7, output_tokens=3,
         )  # fmt: skip
         assert expected == answer
-        assert ("POST", dialect.chat_path) == (server.received[0].method, server.received[0].path)
 
     def test_calls_are_read(self, dialect):
         message = GOOD | {"content": None, "tool_calls": [dialect.call("add", {"a": 1})] * 2}
@@ -252,9 +143,73 @@ class TestClient:
         assert isinstance(answer, Reply)
         assert answer.malformed
 
-    @pytest.mark.parametrize("fault", FAULTS)
+    @pytest.mark.parametrize("body", BODIES)
+    def test_a_body_that_is_no_answer_is_a_failure_in_words(self, dialect, body):
+        behaviour, detail, _ = BODIES[body]
+        answer, _ = ask(dialect, behaviour)
+        assert isinstance(answer, Failure)
+        assert ("infra_error", None) == (answer.kind, answer.status)
+        assert answer.detail.startswith(detail)
+
+    @pytest.mark.parametrize("said", [1, "sk-very-secret is wrong", {"message": "bad key sk-very-secret"}])
+    def test_what_an_endpoint_says_about_itself_is_shown_without_the_key(self, dialect, said):
+        answer, _ = ask(dialect, http(200, {"error": said}))
+        assert answer.detail.startswith("endpoint reports an error: ")
+        assert KEY not in answer.detail
+
+    def test_silence_is_a_timeout(self, dialect):
+        answer, _ = ask(dialect, hang, timeout_s=0.05)
+        assert ("timeout", "no answer within 0.05 s") == (answer.kind, answer.detail)
+
+    def test_no_time_left_is_a_timeout(self, dialect):
+        answer, _ = ask(dialect, hang, timeout_s=0.0)
+        assert "timeout" == answer.kind
+
+    def test_odd_token_counts_are_unknown_not_zero(self, dialect):
+        odd = {
+            "usage": {"prompt_tokens": "7", "completion_tokens": True},
+            "prompt_eval_count": -1,
+            "eval_count": 0.5,
+        }
+        answer, _ = ask(dialect, http(200, dialect.answer(GOOD, **odd)))
+        assert (None, None) == (answer.input_tokens, answer.output_tokens)
+
+    @settings(max_examples=40, deadline=None)
+    @given(
+        st.recursive(
+            st.none()
+            | st.booleans()
+            | st.integers()
+            | st.floats(allow_nan=False, allow_infinity=False)
+            | st.text(),
+            lambda inner: (
+                st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
+            ),
+            max_leaves=8,
+        )
+    )
+    def test_no_json_is_too_odd(self, dialect, odd):
+        fields = {"content": odd, "tool_calls": odd}
+        answer, _ = ask(dialect, http(200, dialect.answer(fields, model=odd, usage=odd, load_duration=odd)))
+        assert isinstance(answer, Reply)
+
+    def test_an_answer_of_the_largest_size_is_read(self, dialect):
+        text = json.dumps(dialect.answer(GOOD))
+        answer, _ = ask(dialect, http(200, text + " " * (MAX_ANSWER_BYTES - len(text))))
+        assert "hello" == answer.text
+
+
+@pytest.mark.parametrize("dialect", [OpenAI, Ollama], ids=["openai_compat", "ollama"])
+class TestHttpClient:
+    """What the network adds to it."""
+
+    def test_it_is_one_post(self, dialect):
+        _, server = ask(dialect, http(200, dialect.answer(GOOD)))
+        assert [("POST", dialect.chat_path)] == [(each.method, each.path) for each in server.received]
+
+    @pytest.mark.parametrize("fault", [*FAULTS, *BODIES])
     def test_a_fault_is_a_failure_in_words(self, dialect, fault):
-        behaviour, detail, status = FAULTS[fault]
+        behaviour, detail, status = (FAULTS | BODIES)[fault]
         answer, server = ask(dialect, behaviour)
         assert isinstance(answer, Failure)
         assert ("infra_error", status) == (answer.kind, answer.status)
@@ -287,10 +242,6 @@ class TestClient:
 
         answer = asyncio.run(main())
         assert ("timeout", "no answer within 0.05 s") == (answer.kind, answer.detail)
-
-    def test_no_time_left_is_a_timeout(self, dialect):
-        answer, _ = ask(dialect, hang, timeout_s=0.0)
-        assert "timeout" == answer.kind
 
     def test_a_cancelled_request_lets_the_connection_go(self, dialect):
         async def main():
@@ -333,20 +284,6 @@ class TestClient:
         body = {"error": {"code": 503, "message": "Loading model", "type": "unavailable_error"}}
         answer, _ = ask(dialect, http(503, body))
         assert ("loading", 503, "Loading model") == (answer.kind, answer.status, answer.detail)
-
-    def test_the_last_of_duplicate_keys_counts(self, dialect):
-        text = json.dumps(dialect.answer(GOOD))
-        answer, _ = ask(dialect, http(200, text[:-1] + ', "model": "last"}'))
-        assert "last" == answer.served_model
-
-    def test_odd_token_counts_are_unknown_not_zero(self, dialect):
-        odd = {
-            "usage": {"prompt_tokens": "7", "completion_tokens": True},
-            "prompt_eval_count": -1,
-            "eval_count": 0.5,
-        }
-        answer, _ = ask(dialect, http(200, dialect.answer(GOOD, **odd)))
-        assert (None, None) == (answer.input_tokens, answer.output_tokens)
 
     def test_the_key_is_sent_as_a_header_and_shown_nowhere(self, dialect):
         _, server = ask(dialect, http(200, dialect.answer(GOOD)))
@@ -410,7 +347,7 @@ class TestClient:
             (http(404, "not here"), "correct base_url"),
             (http(200, HTML), "correct base_url"),
             (http(503, "Loading model"), "wait"),
-            (reset_at_once, "correct base_url"),
+            (SCRIPTED.reset_at_once, "correct base_url"),
         ],
     )
     def test_an_endpoint_that_cannot_list_models_cannot_be_used(self, dialect, behaviour, cure):
@@ -428,30 +365,6 @@ class TestClient:
 
         with pytest.raises(EndpointError, match="start the endpoint"):
             asyncio.run(main())
-
-    @settings(max_examples=40, deadline=None)
-    @given(
-        st.recursive(
-            st.none()
-            | st.booleans()
-            | st.integers()
-            | st.floats(allow_nan=False, allow_infinity=False)
-            | st.text(),
-            lambda inner: (
-                st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
-            ),
-            max_leaves=8,
-        )
-    )
-    def test_no_json_is_too_odd(self, dialect, odd):
-        fields = {"content": odd, "tool_calls": odd}
-        answer, _ = ask(dialect, http(200, dialect.answer(fields, model=odd, usage=odd, load_duration=odd)))
-        assert isinstance(answer, Reply)
-
-    def test_an_answer_of_the_largest_size_is_read(self, dialect):
-        text = json.dumps(dialect.answer(GOOD))
-        answer, _ = ask(dialect, http(200, text + " " * (MAX_ANSWER_BYTES - len(text))))
-        assert "hello" == answer.text
 
 
 def test_openai_gets_the_conversation_as_it_is():

@@ -8,9 +8,12 @@ from collections.abc import Callable
 
 import pytest
 
+from harnesslib import variants
 from harnesslib.executors.attempt import MAX_REQUESTS_PER_TURN, MAX_TEXT
+from harnesslib.parsers import write
 from harnesslib.records import Assignment, Call, Case, ExpectedCall, Failure, Settings, Spec, Suite, Turn
 from harnesslib.run_benchmark import Target, take, warm_up
+from harnesslib.suites.parametric import instantiate
 from harnesslib.testing import EPOCH, FakeClient, FakeClock, reply, right_answer, tiny_suite
 
 SUITE = tiny_suite("atomic")
@@ -242,6 +245,70 @@ def test_a_model_that_loads_too_long_is_a_timeout_that_says_so():
     assert "timeout" == sample.outcome
     assert sample.detail.endswith("the model was still loading")
     assert pytest.approx(2.0, abs=0.1) == sample.load_s == sample.elapsed_s
+
+
+def in_variant(variant: str, *script, case: Case = CASE, suite: Suite = SUITE):
+    endpoint = Endpoint(*script)
+    return endpoint.take(case, suite, variant=variant), endpoint.client.requests
+
+
+@pytest.mark.parametrize("variant", [name for name in variants.NAMES if name != variants.NATIVE])
+class TestTextVariants:
+    """Tools are offered in words, and calls are read from the text."""
+
+    def test_no_tools_are_sent_and_the_prompt_holds_them(self, variant):
+        sample, requests = in_variant(variant, reply(text=write(variant, (RIGHT,))), reply(text="Done."))
+        assert {()} == {request.tools for request in requests}
+        assert variants.messages(variant, SUITE.tools) == requests[0].messages[:1]
+        assert ("pass", ((RIGHT,),), "Done.") == (sample.outcome, sample.turns, sample.text)
+
+    def test_what_the_model_said_and_the_results_go_back_in_words(self, variant):
+        said = write(variant, (RIGHT, RIGHT))
+        _, requests = in_variant(variant, reply(text=said), reply(text="Done."))
+        spoken, results = requests[1].messages[-2:]
+        assert {"role": "assistant", "content": said} == spoken
+        assert "user" == results["role"]
+        assert variants.are_results(results["content"])
+        assert 2 == results["content"].count('{"tool": "double", "result": ')
+
+    def test_a_call_that_cannot_be_read_is_malformed(self, variant):
+        sample, requests = in_variant(variant, reply(text=write(variant, (RIGHT,))[:-2]))
+        assert ("malformed", 1) == (sample.outcome, len(requests))
+
+    def test_words_alone_are_no_call(self, variant):
+        sample, _ = in_variant(variant, reply(text="I can double numbers."))
+        assert "abstained" == sample.outcome
+
+    def test_calls_in_the_field_of_the_api_count_as_well(self, variant):
+        sample, requests = in_variant(variant, reply(RIGHT), reply(text="Done."))
+        assert "pass" == sample.outcome
+        assert {"role": "assistant", "content": write(variant, (RIGHT,))} == requests[1].messages[-2]
+
+
+def test_calls_in_the_text_are_not_read_where_tools_have_a_field():
+    sample = Endpoint(reply(text='[double(number=1)] {"name": "double", "arguments": {"number": 1}}')).take()
+    assert ("abstained", ((),)) == (sample.outcome, sample.turns)
+
+
+def test_a_parametric_case_is_asked_and_scored_with_the_values_of_its_seed():
+    case = Case(
+        id="any", skill="doubling", split="search", notes="", tools=("double",),
+        parameters={"number": (7, 8, 9, 10)},
+        turns=(Turn(
+            user="Double {number}.",
+            accept=((ExpectedCall(name="double", arguments={"number": "{number}"}),),),
+        ),),
+    )  # fmt: skip
+    for seed in range(8):
+        spec = Spec(model="m", phase="atomic", settings=Settings())
+        job = Assignment(
+            stage="run", spec=spec, case_id="any", repeat=0, position=0, seed=seed, requested_model="m"
+        )
+        endpoint = Endpoint(lambda request: reply(double(int(request.messages[0]["content"][7:-1]))), reply())
+        sample = endpoint.take(case, SUITE, job)
+        asked = endpoint.client.requests[0].messages[0]["content"]
+        assert f"Double {instantiate(case, seed).turns[0].accept[0][0].arguments['number']}." == asked
+        assert ("pass", "any") == (sample.outcome, sample.case_id)
 
 
 def test_a_long_text_is_cut():

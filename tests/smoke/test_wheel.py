@@ -20,8 +20,8 @@ PARTS = {
     "harnesslib/report/template/harness/index.html.j2",
     "harnesslib/report/template/harness/static/report.css",
     "harnesslib/simulator/demo.toml",
-    "harnesslib/suites/atomic.toml",
-    "harnesslib/suites/extended.toml",
+    "harnesslib/suites/atomic/suite.toml",
+    "harnesslib/suites/extended/suite.toml",
 }
 
 

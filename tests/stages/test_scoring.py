@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from harnesslib.records import Call, Case, ExpectedCall, Score, Turn, decode, encode
 from harnesslib.scoring import matches, preload, score
+from harnesslib.scoring.final_state import difference
 
 CLEAN = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
@@ -276,6 +278,142 @@ def test_values_are_compared_with_their_type(expected, got, equal):
 )
 def test_a_matcher_accepts_what_it_says_also_inside_objects_and_lists(matcher, got, equal):
     assert matches(matcher, got) is equal
+
+
+# ------------------------------------------------------------------------------- harmless calls, final state
+
+
+def harmless(of: Case, *names: str) -> Case:
+    return replace(of, harmless=names)
+
+
+def test_extra_calls_of_a_harmless_tool_cost_nothing():
+    of = harmless(one(want(times=3)), "look")
+    assert outcome(of, (made("look"), made(times=3), made("look", where="hall"))) == "pass"
+    assert outcome(of, (made(times=3),)) == "pass"
+    assert outcome(one(want(times=3)), (made("look"), made(times=3))) == "wrong"
+
+
+def test_a_harmless_call_answers_nothing():
+    of = harmless(one(want(times=3)), "look")
+    assert outcome(of, (made("look"),)) == "wrong"
+    assert outcome(of, (made("look"), made(times=4))) == "wrong"
+    assert outcome(of, (made("look"), made(times=3), made(times=3))) == "wrong"
+    assert outcome(of, (made("look"), made(times=3), made("sing"))) == "wrong"
+    assert outcome(of, ()) == "abstained"
+
+
+def test_the_detail_does_not_count_harmless_calls():
+    of = harmless(one(want(times=3)), "look")
+    extra = score(of, [(made("look"), made("look"), made(times=3), made(times=3))], "")
+    assert "2 calls where 1 is expected" in extra.detail
+    wrong = score(of, [(made("look"), made(times=4))], "")
+    assert "turn 1: ring differs in times;" in wrong.detail
+
+
+def test_where_no_call_is_wanted_a_harmless_one_is_none():
+    of = harmless(case((NOTHING,)), "look")
+    assert outcome(of, (made("look"), made("look"))) == "pass"
+    assert outcome(of, (made("look"), made(times=3))) == "overcalled"
+
+
+def test_a_harmless_tool_may_be_wanted_too_and_the_right_call_is_found_among_the_others():
+    of = harmless(one(want("look", where="hall"), want(times=3)), "look")
+    looks = [made("look", where=place) for place in ("attic", "hall", "cellar")]
+    calls = [*looks, made(times=3)]
+    assert {outcome(of, order) for order in itertools.permutations(calls)} == {"pass"}
+    assert outcome(of, (looks[0], looks[2], made(times=3))) == "wrong"
+    assert outcome(of, (made(times=3),)) == "wrong"
+
+
+MAIL = Call(
+    name="send_mail", arguments={"to": "liu.chen@example.org", "subject": "Aurora", "body": "It is late."}
+)
+
+
+def mailing(state: dict[str, Any] | None) -> Case:
+    expected = want(
+        "send_mail", to="liu.chen@example.org", subject={"$text": ["aurora"]}, body={"$text": ["late"]}
+    )
+    return replace(one(expected), world="office", final_state=state)
+
+
+@pytest.mark.parametrize(
+    ("state", "expected"),
+    [
+        (None, "pass"),
+        ({}, "pass"),
+        ({"sent": [{"to": "liu.chen@example.org"}], "changed": {"sent": 1}}, "pass"),
+        ({"sent": [{"subject": {"$text": ["aurora"]}}]}, "pass"),
+        ({"sent": []}, "pass"),
+        ({"tickets": {"TK-999": None}}, "pass"),
+        ({"sent": [{"to": "tom.baker@example.org"}]}, "wrong"),
+        ({"changed": {"sent": 2}}, "wrong"),
+        ({"events": {"EV-201": {"title": "Aurora"}}}, "wrong"),
+        ({"sent": None}, "wrong"),
+    ],
+)
+def test_right_calls_pass_only_when_they_leave_the_world_as_the_case_says(state, expected):
+    assert outcome(mailing(state), (MAIL,)) == expected
+
+
+def test_the_detail_of_a_wrong_state_says_what_is_off_and_where():
+    verdict = score(mailing({"sent": [{"to": "tom.baker@example.org"}]}), [(MAIL,)], "")
+    assert verdict == Score(
+        outcome="wrong",
+        detail="all calls are right, the final state is not: sent[0].to: "
+        'expected "tom.baker@example.org"; got "liu.chen@example.org"',
+    )
+
+
+def test_the_calls_are_judged_before_the_state():
+    of = mailing({"changed": {"sent": 2}})
+    assert outcome(of, ()) == "abstained"
+    assert (
+        "differs in to"
+        in score(of, [(made("send_mail", **{**MAIL.arguments, "to": "x@example.org"}),)], "").detail
+    )
+
+
+def test_the_state_is_what_all_turns_left_together():
+    mail = want("send_mail", **MAIL.arguments)
+    of = replace(case(((mail,),), ((mail,),)), world="office", final_state={"changed": {"sent": 2}})
+    assert outcome(of, (MAIL,), (MAIL,)) == "pass"
+
+
+@pytest.mark.parametrize(
+    ("expected", "got", "words"),
+    [
+        ({}, {"a": 1}, ""),
+        ({"a": 1}, {"a": 1.0, "b": 2}, ""),
+        ({"a": {"b": {"$any": [1, 2]}}}, {"a": {"b": 2, "c": 3}}, ""),
+        ({"a": None}, {}, ""),
+        ({"a": None}, {"a": None}, ""),
+        ([], [1], ""),
+        ([2, 1], [1, 2, 3], ""),
+        ([{"a": 1}, {}], [{"a": 1}, {"b": 1}], ""),
+        ([{}, {"a": 1}], [{"a": 1}, {"b": 1}], ""),
+        ({"a": 1}, {"a": True}, "a: expected 1; got true"),
+        ({"a": {"b": 1}}, {"a": {}}, "a.b: expected 1; got nothing"),
+        ({"a": {"b": 1}}, {"a": [1]}, "a: expected {b: 1}; got [1]"),
+        ({"a": [1]}, {"a": {"b": 1}}, "a: expected [1]; got {b: 1}"),
+        ({"a": None}, {"a": 1}, "a: expected null; got 1"),
+        ({"a": [1]}, {"a": []}, "a: expected an entry 1; got []"),
+        ({"a": [1, 1]}, {"a": [1]}, "a: 1 entry, expected 2"),
+        ({"a": [1, 1]}, {"a": [1, 2]}, "a: expected an entry 1; got [1, 2]"),
+        ({"a": [{"b": 1}]}, {"a": [{"b": 2, "c": 3}]}, "a[0].b: expected 1; got 2"),
+        ({"a": {"$number": 1}}, {"a": 2}, "a: expected {$number: 1}; got 2"),
+    ],
+)
+def test_a_state_holds_when_it_holds_everything_that_is_expected(expected, got, words):
+    assert words == difference(expected, got)
+
+
+@settings(deadline=None)
+@given(CLEAN, CLEAN)
+def test_no_state_makes_the_comparison_raise_and_every_state_holds_itself(one_state, other):
+    assert difference(one_state, one_state) == ""
+    assert isinstance(difference(one_state, other), str)
 
 
 # ----------------------------------------------------------------------------------------- never raises

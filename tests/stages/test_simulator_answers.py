@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import math
 import statistics
+from itertools import chain
 
 import msgspec
 import pytest
 
-from harnesslib import scoring
+from harnesslib import scoring, variants
 from harnesslib.errors import InputError
 from harnesslib.records import (
     Call,
@@ -24,6 +25,7 @@ from harnesslib.simulator.answers import Answer, Playbook, follow, prepare
 from harnesslib.simulator.mistakes import mistakes, plausible_call, reference
 from harnesslib.simulator.wire import ChatMessage
 from harnesslib.suites import load_suite, packaged
+from harnesslib.suites.parametric import instantiate, rows
 
 WEATHER = Tool(
     name="weather",
@@ -192,6 +194,124 @@ def test_suites_whose_cases_cannot_be_told_apart_are_refused():
     assert prepare(world, {"a": SUITE, "b": SUITE}).scripts
 
 
+CITIES = ("Oslo", "Rome", "Lima", "Cairo", "Quito")
+PARAMETRIC = Case(
+    id="anywhere",
+    skill="s",
+    split="search",
+    turns=(
+        Turn(
+            user="Weather in {city} for {days} days?",
+            accept=((ExpectedCall(name="weather", arguments={"city": "{city}", "days": "{days}"}),),),
+            reply="Mild in {city}.",
+        ),
+    ),
+    tools=("weather", "timer"),
+    notes="",
+    parameters={"city": CITIES, "days": (2, 3, 4, 5, 6)},
+)
+
+
+def a_parametric_book(accuracy: float) -> Playbook:
+    suite = msgspec.structs.replace(SUITE, cases=(PARAMETRIC, NONE))
+    phase = SimulatedPhase(accuracy=accuracy, restraint=accuracy, flaky_share=0)
+    world = SimulatedWorld(version=1, models=(SimulatedModel(id="m", phases={"tiny": phase}),))
+    return prepare(world, {"tiny": suite})
+
+
+def test_every_row_of_a_parametric_case_is_known_and_answered_with_its_own_values():
+    book = a_parametric_book(1)
+    for row, (city, days) in zip(rows(PARAMETRIC), zip(CITIES, range(2, 7), strict=True), strict=True):
+        right = Call(name="weather", arguments={"city": city, "days": days})
+        assert Answer(calls=(right,)) == ask(book, row)
+        assert Answer(text=f"Mild in {city}.") == ask(book, row, tools_answered=True)
+
+
+def test_all_rows_of_a_case_are_equally_hard_and_fail_together_under_one_seed():
+    book = a_parametric_book(0.5)
+    chances = {book.chances["m"][row.turns[0].user] for row in rows(PARAMETRIC)}
+    assert {0.5} == chances
+    for seed in range(50):
+        solved = {
+            scoring.score(row, *converse(book, row, seed)).outcome == "pass" for row in rows(PARAMETRIC)
+        }
+        assert 1 == len(solved)
+
+
+def test_what_the_runner_asks_for_a_seed_is_what_the_simulator_answers_for_it():
+    book = a_parametric_book(1)
+    outcomes = {
+        scoring.score(case, *converse(book, case, seed)).outcome
+        for seed in range(20)
+        for case in [instantiate(PARAMETRIC, seed)]
+    }
+    assert {"pass"} == outcomes
+
+
+def in_text(case: Case, variant: str, turn: int = 0, *, results: bool = False) -> list[ChatMessage]:
+    """Return a conversation in a text variant: a prompt with the tools, results as the user's words."""
+    prompt = variants.messages(variant, SUITE.tools_of(case))[0]["content"]
+    said = [ChatMessage("system", prompt)]
+    for past in case.turns[:turn]:
+        said += [ChatMessage("user", past.user), ChatMessage("assistant", "…")]
+        said += [ChatMessage("user", variants.results((), ())["content"]), ChatMessage("assistant", "Ok.")]
+    said.append(ChatMessage("user", case.turns[turn].user))
+    if results:
+        said += [ChatMessage("assistant", "…"), ChatMessage("user", variants.results((), ())["content"])]
+    return said
+
+
+TEXT_VARIANTS = [name for name in variants.NAMES if name != variants.NATIVE]
+
+
+@pytest.mark.parametrize("variant", TEXT_VARIANTS)
+class TestTextVariants:
+    """Asked in words, a model calls in its text."""
+
+    def test_the_right_calls_are_written_so_that_they_are_read_back(self, variant):
+        book = a_book(1, 1)
+        answer = book.answer("m", follow(in_text(LONG, variant, 1)), seed=1, offered=())
+        assert () == answer.calls
+        assert (reference(LONG.turns[1]), "") == variants.parse(variant, answer.text)
+
+    def test_results_are_no_turn_of_the_user_and_close_it_in_words(self, variant):
+        book = a_book(1, 1)
+        where = follow(in_text(LONG, variant, 1, results=True))
+        assert (1, True) == (where.turn, where.tools_answered)
+        answer = book.answer("m", where, seed=1, offered=())
+        assert Answer(text="Both done.") == answer
+        assert ((), "") == variants.parse(variant, answer.text)
+
+    def test_a_malformed_call_cannot_be_read(self, variant):
+        book = a_book(0, 0, malformed_share=1.0)
+        for seed in range(20):
+            answer = book.answer("m", follow(in_text(ONE, variant)), seed=seed, offered=())
+            assert variants.parse(variant, answer.text)[1]
+
+    def test_only_tools_of_the_prompt_are_called(self, variant):
+        bare = msgspec.structs.replace(ONE, tools=("timer",))
+        answer = a_book(1, 1).answer("m", follow(in_text(bare, variant)), seed=1, offered=OFFERED)
+        assert Answer(text=answers.ABSTAINED) == answer
+
+    def test_it_fails_where_it_would_fail_with_the_field_for_tools(self, variant):
+        book = a_book(0.5, 0.5)
+        for seed in range(30):
+            native = book.answer("m", follow(said(ONE)), seed=seed, offered=OFFERED)
+            text = book.answer("m", follow(in_text(ONE, variant)), seed=seed, offered=())
+            if not native.malformed:
+                assert (native.calls, "") == variants.parse(variant, text.text)
+
+
+def test_a_call_of_a_harmless_tool_is_no_mistake():
+    turn = Turn(user="Hello there, Maria.", accept=((),))
+    case = msgspec.structs.replace(a_case("x", turn), harmless=("weather",))
+    names = {call.name for tries in mistakes(SUITE, case, turn).values() for calls in tries for call in calls}
+    assert {"timer"} == names
+    needed = Turn(user="Weather in Oslo and a timer.", accept=((ASK_OSLO, START),))
+    case = msgspec.structs.replace(a_case("y", needed), harmless=("weather",))
+    assert (Call(name="timer", arguments={"on": True}),) in mistakes(SUITE, case, needed)["call missing"]
+
+
 def test_a_case_that_nobody_can_fail_is_refused():
     bare = msgspec.structs.replace(NONE, tools=())
     suite = msgspec.structs.replace(SUITE, cases=(bare,))
@@ -234,7 +354,7 @@ def test_plausible_values_follow_the_schema_and_the_words_of_the_user(schema, ex
 @pytest.mark.parametrize("name", packaged())
 def test_over_the_packaged_suites_references_pass_and_all_mistakes_fail(name, tmp_path):
     suite = load_suite(name, root=tmp_path)
-    for case in suite.cases:
+    for case in chain.from_iterable(map(rows, suite.cases)):
         right = [reference(turn) for turn in case.turns]
         assert ("pass", case.id) == (scoring.score(case, right, "").outcome, case.id)
         for number, turn in enumerate(case.turns):
@@ -249,7 +369,7 @@ def test_over_the_packaged_suites_overcalls_are_valid_against_their_schemas(name
     import jsonschema
 
     suite = load_suite(name, root=tmp_path)
-    for case in suite.cases:
+    for case in chain.from_iterable(map(rows, suite.cases)):
         for tool in suite.tools_of(case):
             call = plausible_call(tool, case.turns[0].user)
             jsonschema.validate(call.arguments, tool.parameters, cls=jsonschema.Draft202012Validator)

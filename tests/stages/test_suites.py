@@ -15,21 +15,23 @@ from harnesslib import worlds
 from harnesslib.errors import InputError
 from harnesslib.records import Call, Case, ExpectedCall, Suite, Tool, Turn
 from harnesslib.scoring import matches, score
-from harnesslib.suites import check, example, load_suite, packaged, variants
+from harnesslib.suites import check, example, load_suite, packaged, rows, variants
 from harnesslib.suites.checks import WORLDS
 
 HERE = Path()
 COUNTS = {
-    "atomic": {("search", True): 15, ("search", False): 9, ("holdout", True): 10, ("holdout", False): 6},
-    "extended": {("search", True): 12, ("search", False): 6, ("holdout", True): 8, ("holdout", False): 4},
+    "atomic": {("search", True): 68, ("search", False): 36, ("holdout", True): 46, ("holdout", False): 23},
+    "extended": {("search", True): 38, ("search", False): 14, ("holdout", True): 22, ("holdout", False): 9},
 }
+ERRORS_ELSEWHERE = {"extended.destructive.not-over-the-old-ideas"}
+"""Cases of another skill in which a refusal of the office is what keeps something from being lost."""
 EVERY_CASE = [
     pytest.param(case, id=case.id) for name in packaged() for case in load_suite(name, root=HERE).cases
 ]
 EVERY_CALL = [
     (case, expected)
     for parameter in EVERY_CASE
-    for case in [parameter.values[0]]
+    for case in rows(parameter.values[0])
     for turn in case.turns
     for alternative in turn.accept
     for expected in alternative
@@ -111,8 +113,9 @@ def test_splits_and_counts_are_as_declared(name):
 
 def test_ids_and_first_user_texts_are_unique_over_all_suites():
     cases = [parameter.values[0] for parameter in EVERY_CASE]
+    asked = [row.turns[0].user.strip() for case in cases for row in rows(case)]
     assert len({case.id for case in cases}) == len(cases)
-    assert len({case.turns[0].user for case in cases}) == len(cases)
+    assert len(set(asked)) == len(asked)
 
 
 @pytest.mark.parametrize("case", EVERY_CASE)
@@ -172,49 +175,64 @@ def first_answers(case: Case) -> list[tuple[Call, ...]]:
     return [tuple(example(expected) for expected in turn.accept[0]) for turn in case.turns]
 
 
+def costly_call(case: Case) -> Call:
+    """Return a call that nobody wants, of the first tool whose extra calls cost something."""
+    name = next(name for name in case.tools if name not in case.harmless)
+    return Call(name=name, arguments={})
+
+
 @pytest.mark.parametrize("case", EVERY_CASE)
 def test_the_reference_answer_passes(case):
-    assert score(case, first_answers(case), "").outcome == "pass"
+    for row in rows(case):
+        assert score(row, first_answers(row), "").outcome == "pass"
 
 
 @pytest.mark.parametrize("case", EVERY_CASE)
 def test_every_accepted_alternative_passes(case):
-    for place, turn in enumerate(case.turns):
-        for alternative in turn.accept:
-            answers = first_answers(case)
-            answers[place] = tuple(example(expected) for expected in reversed(alternative))
-            assert score(case, answers, "").outcome == "pass"
+    for row in rows(case):
+        for place, turn in enumerate(row.turns):
+            for alternative in turn.accept:
+                answers = first_answers(row)
+                answers[place] = tuple(map(example, alternative))
+                assert score(row, answers, "").outcome == "pass"
+                if row.final_state is None:  # otherwise the order of the calls may decide what is left
+                    answers[place] = tuple(map(example, reversed(alternative)))
+                    assert score(row, answers, "").outcome == "pass"
 
 
 @pytest.mark.parametrize("case", EVERY_CASE)
 def test_a_solver_that_always_calls_passes_no_case_that_wants_none(case):
-    calls = (Call(name=case.tools[0], arguments={}),)
-    outcome = score(case, [calls] * len(case.turns), "").outcome
-    assert outcome == ("wrong" if case.turns[0].accept[0] else "overcalled")
+    calls = (costly_call(case),)
+    for row in rows(case):
+        outcome = score(row, [calls] * len(row.turns), "").outcome
+        assert outcome == ("wrong" if row.turns[0].accept[0] else "overcalled")
 
 
 @pytest.mark.parametrize("case", EVERY_CASE)
 def test_a_solver_that_never_calls_passes_exactly_the_cases_that_want_no_call(case):
-    outcome = score(case, [()] * len(case.turns), "").outcome
-    assert outcome == ("abstained" if case.wants_call else "pass")
+    for row in rows(case):
+        outcome = score(row, [()] * len(row.turns), "").outcome
+        assert outcome == ("abstained" if row.wants_call else "pass")
 
 
 @pytest.mark.parametrize("case", EVERY_CASE)
 def test_one_more_call_never_passes(case):
-    answers = first_answers(case)
-    answers[-1] = (*answers[-1], Call(name=case.tools[0], arguments={}))
-    assert score(case, answers, "").outcome in ("wrong", "overcalled")
+    for row in rows(case):
+        answers = first_answers(row)
+        answers[-1] = (*answers[-1], costly_call(row))
+        assert score(row, answers, "").outcome in ("wrong", "overcalled")
 
 
 @pytest.mark.parametrize("case", EVERY_CASE)
 def test_the_office_answers_the_reference_calls_and_fails_only_where_the_case_is_about_errors(case):
-    so_far: list[Call] = []
-    failed = []
-    for call in (call for turn in first_answers(case) for call in turn):
-        result = worlds.respond(case.world, so_far, call)
-        failed += [call.name] if "error" in result else []
-        so_far.append(call)
-    assert len(failed) == (1 if case.skill == "tool_error" else 0)
+    for row in rows(case):
+        so_far: list[Call] = []
+        failed = []
+        for call in (call for turn in first_answers(row) for call in turn):
+            result = worlds.respond(row.world, so_far, call)
+            failed += [call.name] if "error" in result else []
+            so_far.append(call)
+        assert len(failed) == (1 if row.skill == "tool_error" or row.id in ERRORS_ELSEWHERE else 0)
 
 
 def test_every_variant_of_an_expected_call_matches_it():
@@ -294,7 +312,9 @@ accept = [[{ name = "ring", arguments = { times = 3 } }]]
     ("name", "words"),
     [
         ("atomc", ("'atomc'", "did you mean atomic", "cure")),
-        ("nowhere.json", ("'nowhere.json'", "atomic, extended", "cure")),
+        ("nowhere.json", ("'nowhere.json'", "atomic, extended, atomic-smoke, extended-smoke", "cure")),
+        ("atomic-smok", ("did you mean atomic-smoke", "cure")),
+        ("bells-smoke", ("'bells-smoke'", "not found")),
         ("", ("not found",)),
         ("\0.toml", ("not found",)),
     ],
