@@ -138,12 +138,18 @@ def compare_with_truth(trial: Trial) -> tuple[TruthRow, ...]:
 
 def _simulated(phase: str, trial: Trial) -> tuple[SimulatedModel, ...]:
     serving = {model.id for model in trial.config.models_of(phase)}
-    suite = trial.config.phases[phase].suite
+    suite = _whole(phase, trial)
     return tuple(model for model in trial.world.models if model.id in serving and suite in model.phases)
 
 
+def _whole(phase: str, trial: Trial) -> str:
+    """Return the suite that the truth is declared for: of a part, the whole."""
+    suite = trial.suites[trial.config.phases[phase].suite]
+    return suite.part_of or suite.name
+
+
 def _truth(model: SimulatedModel, phase: str, trial: Trial) -> SimulatedPhase:
-    return model.phases[trial.config.phases[phase].suite]
+    return model.phases[_whole(phase, trial)]
 
 
 def _served(model: SimulatedModel, phase: str, trial: Trial) -> float:

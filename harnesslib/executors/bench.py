@@ -62,6 +62,7 @@ class Bench:
         self._cases = _cases(wanted, effects)
         self._endpoints = {job.spec.model: self._harness.model(job.spec.model).endpoint for job in wanted}
         self._breakers = {name: Breaker() for name in self._endpoints.values()}
+        self._answered: dict[str, float] = {}
         self._working: Counter[str] = Counter()
         self._waiting: list[Sample] = []
         self._writing = asyncio.Lock()
@@ -118,19 +119,26 @@ class Bench:
         await self._gates[name].rest()
         position = self._positions[assignment.stage]
         self._positions[assignment.stage] += 1
-        placed = msgspec.structs.replace(assignment, position=position)
+        placed = msgspec.structs.replace(assignment, position=position, idle_s=self._idle(spec.model))
         suite, case = self._cases[spec.phase, assignment.case_id]
         self._working[name] += 1
         try:
             sample = await self._take(placed, suite, case, self._target(spec, name))
         finally:
             self._working[name] -= 1
+        if sample.latency_s is not None:
+            self._answered[spec.model] = self.effects.clock.monotonic()
         self._waiting += self._breakers[name].admit(sample)
         async with self._writing:
             batch, self._waiting = self._waiting, []
             if batch:
                 # In a thread: a slow disk must not stop the clock of the requests in flight.
                 await asyncio.to_thread(self._write, batch)
+
+    def _idle(self, model: str) -> float | None:
+        """Return how long ago this bench last had an answer from a model, or none."""
+        last = self._answered.get(model)
+        return None if last is None else self.effects.clock.monotonic() - last
 
     async def _take(self, assignment: Assignment, suite: Suite, case: Case, target: Target) -> Sample:
         if not self._isolate:

@@ -124,6 +124,7 @@ class Assignment(Record):
     session: int = 0
     cold: bool = False
     warmup_s: float | None = None
+    idle_s: float | None = None
 
     @property
     def key(self) -> SampleKey:
@@ -136,7 +137,8 @@ class Sample(Record):
 
     `position` counts the samples of this stage in the order they were started; `session` counts loads of
     the model on purpose (0 where it was not unloaded). `cold` is true where nobody had used the model
-    since it was unloaded. `warmup_s` is how long the warm-up of its session took. `latency_s` is time
+    since it was unloaded. `warmup_s` is how long the warm-up of its session took, `idle_s` how
+    long the model had not answered anybody in this run (none before its first answer). `latency_s` is time
     waiting for the endpoint, all turns, back-off excluded; none for a sample without an answer.
     `elapsed_s` is what a user waited, retries included.
     """
@@ -160,6 +162,7 @@ class Sample(Record):
     session: int = 0
     cold: bool = False
     warmup_s: float | None = None
+    idle_s: float | None = None
     turns: tuple[tuple[Call, ...], ...] = ()
     text: str = ""
     latency_s: float | None = None

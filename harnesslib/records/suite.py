@@ -73,7 +73,7 @@ class Case(Record):
 
 
 class Suite(Record):
-    """A versioned set of cases with its tools."""
+    """A versioned set of cases with its tools. `part_of` names the suite that this one is a part of."""
 
     name: str
     version: str
@@ -82,6 +82,7 @@ class Suite(Record):
     tools: tuple[Tool, ...]
     cases: tuple[Case, ...]
     schema_version: int = 1
+    part_of: str = ""
 
     @property
     def content_hash(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import math
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,6 +15,7 @@ import msgspec
 
 from harnesslib.errors import InputError
 from harnesslib.records import AUTO, SPLITS, Case, SimulatedModel, SimulatedPhase, SimulatedWorld, Suite
+from harnesslib.suites import quick
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -54,9 +56,10 @@ def probabilities(world: SimulatedWorld, model_id: str, suite: Suite) -> dict[st
     """Return how likely a model is to solve each case, by case id.
 
     Within each split the mean over the cases that want a call is the declared `accuracy`, over the others
-    the declared `restraint`; both hold exactly. A `flaky_share` of the cases (fewer where the mean leaves
-    no room) lie at 0.5, one takes the remainder, the others are nearly sure or nearly hopeless. All models
-    share most of the order of difficulty, so a better model solves mostly a superset.
+    the declared `restraint`; both hold exactly, for the whole suite and for its quick part. A `flaky_share`
+    of the cases (fewer where the mean leaves no room) lie at 0.5, one takes the remainder, the others are
+    nearly sure or nearly hopeless. All models share most of the order of difficulty, so a better model
+    solves mostly a superset.
 
     Raises
     ------
@@ -76,12 +79,14 @@ def probabilities(world: SimulatedWorld, model_id: str, suite: Suite) -> dict[st
         own = uniforms(1, world.seed, suite.name, case.id, truth_id)[0]
         return (1 - OWN_TASTE) * common + OWN_TASTE * own
 
+    in_quick = {case.id for case in quick(suite, suite.name).cases}
+    groups = itertools.product(SPLITS, ((True, truth.accuracy), (False, truth.restraint)), (True, False))
     table: dict[str, float] = {}
-    for split in SPLITS:
-        for wants_call, mean in ((True, truth.accuracy), (False, truth.restraint)):
-            cases = [case for case in suite.part(split) if case.wants_call is wants_call]
-            levels = _spread(mean, len(cases), truth.flaky_share)
-            table.update(zip((case.id for case in sorted(cases, key=difficulty)), levels, strict=True))
+    for split, (wants_call, mean), member in groups:
+        kind = (wants_call, member)
+        cases = [case for case in suite.part(split) if (case.wants_call, case.id in in_quick) == kind]
+        levels = _spread(mean, len(cases), truth.flaky_share)
+        table.update(zip((case.id for case in sorted(cases, key=difficulty)), levels, strict=True))
     return table
 
 

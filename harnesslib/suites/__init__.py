@@ -22,9 +22,11 @@ from harnesslib.suites.examples import example as example
 from harnesslib.suites.examples import variants as variants
 from harnesslib.suites.parametric import instantiate as instantiate
 from harnesslib.suites.parametric import rows as rows
+from harnesslib.suites.parts import quick as quick
+from harnesslib.suites.parts import smoke as smoke
 
-SMOKE = "-smoke"
-"""What is added to a packaged suite's name to get its few smoke cases as a suite."""
+PARTS = {"-smoke": smoke, "-quick": quick}
+"""What is added to a packaged suite's name to get a part of it as a suite."""
 
 _ENDINGS = (".toml", ".json")
 _HEAD = "suite.toml"
@@ -42,8 +44,8 @@ def load_suite(name_or_path: str, *, root: Path) -> Suite:
     Parameters
     ----------
     name_or_path
-        A packaged name (``atomic``), one with ``-smoke`` behind it (``atomic-smoke``: the smoke cases, and
-        the tools that they offer, as a suite of that name), or the path of a ``.toml`` or ``.json`` file.
+        A packaged name (``atomic``), one with ``-quick`` or ``-smoke`` behind it (a third of its cases, or
+        its few smoke cases, as a suite of that name), or the path of a ``.toml`` or ``.json`` file.
     root
         Folder that a relative path starts from.
 
@@ -58,10 +60,11 @@ def load_suite(name_or_path: str, *, root: Path) -> Suite:
     A packaged suite gets the checks that need no schema library, so that a command starts fast; the
     full check of the packaged suites is a test.
     """
-    name = name_or_path.removesuffix(SMOKE)
-    if name in packaged():
-        whole = _packaged(name)
-        return whole if name == name_or_path else _smoke(whole)
+    if name_or_path in packaged():
+        return _packaged(name_or_path)
+    for ending, part in PARTS.items():
+        if name_or_path.removesuffix(ending) in packaged():
+            return part(_packaged(name_or_path.removesuffix(ending)), name_or_path)
     path = _existing(name_or_path, root)
     where = str(path)
     suite = _suite(_parsed(_text(path), path.suffix, where), where)
@@ -108,21 +111,11 @@ def _read(entry: Traversable, where: str) -> dict[str, Any]:
     return parsed
 
 
-def _smoke(suite: Suite) -> Suite:
-    cases = tuple(case for case in suite.cases if case.smoke)
-    if not cases:
-        raise InputError(f"suite {suite.name}{SMOKE}: no case is marked `smoke`; cure: use {suite.name}")
-    offered = {name for case in cases for name in case.tools}
-    tools = tuple(tool for tool in suite.tools if tool.name in offered)
-    title = f"{suite.title}: smoke cases"
-    return msgspec.structs.replace(suite, name=suite.name + SMOKE, title=title, tools=tools, cases=cases)
-
-
 def _existing(name_or_path: str, root: Path) -> Path:
     path = root / name_or_path
     if path.suffix in _ENDINGS and path.is_file():
         return path
-    known = (*packaged(), *(f"{name}{SMOKE}" for name in packaged()))
+    known = (*packaged(), *(f"{name}{ending}" for name in packaged() for ending in PARTS))
     names = ", ".join(known)
     near = difflib.get_close_matches(name_or_path, known, n=1)
     guess = f"did you mean {near[0]}? " if near else ""
