@@ -136,6 +136,7 @@ def test_the_calls_of_a_reply_are_read_whatever_stands_around_them(form, around)
         "<think>ring(times=3)",
         "<think>\n[ring(times=3)]\n</think>\nWhich room?",
         "body { color: red } and `if (a) { type: 1 }`",
+        "{ type: 'button' } is an object in JavaScript.",
         "[]",
         "<b>bold</b> <tool>no</tool>",
     ],
