@@ -131,7 +131,7 @@ def test_an_unknown_route_is_answered_with_a_suggestion(model, phase, workspace,
 
 def test_a_typing_error_in_harness_toml_is_found_with_its_place(workspace, capsys):
     file = Path(workspace) / "harness.toml"
-    file.write_text(file.read_text().replace("concurrency = 12", "concurency = 12", 1))
+    file.write_text(file.read_text().replace("concurrency = 24", "concurency = 24", 1))
     assert main(["run", "steady", "atomic", "--workspace", workspace]) == 2
     assert "endpoints.demo.concurency: unknown key; did you mean 'concurrency'?" in capsys.readouterr().err
 

@@ -74,7 +74,7 @@ def test_asked_in_words_a_simulated_model_solves_the_same_cases_as_with_the_fiel
                 seed=sample_seed("words", case.id),
                 requested_model=model,
             )
-            for case in effects.suites["atomic"].part("search")[::4]
+            for case in effects.suites["atomic-quick"].part("search")[::4]
             for variant in variants.NAMES
         ]
         samples = measure(jobs, effects, run_id=manifest.run_id, state="run")

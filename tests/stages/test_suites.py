@@ -312,7 +312,14 @@ accept = [[{ name = "ring", arguments = { times = 3 } }]]
     ("name", "words"),
     [
         ("atomc", ("'atomc'", "did you mean atomic", "cure")),
-        ("nowhere.json", ("'nowhere.json'", "atomic, extended, atomic-smoke, extended-smoke", "cure")),
+        (
+            "nowhere.json",
+            (
+                "'nowhere.json'",
+                "atomic, extended, atomic-smoke, atomic-quick, extended-smoke, extended-quick",
+                "cure",
+            ),
+        ),
         ("atomic-smok", ("did you mean atomic-smoke", "cure")),
         ("bells-smoke", ("'bells-smoke'", "not found")),
         ("", ("not found",)),
