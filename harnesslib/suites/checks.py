@@ -104,6 +104,8 @@ def _mark_problems(case: Case) -> Iterator[str]:
         yield f"{name!r} is harmless but not offered by this case"
     if not is_json(case.final_state):
         yield f"final_state is no JSON value of at most {DEEPEST} levels (quote dates)"
+    if case.final_state is not None and not case.world:
+        yield "final_state needs a world: nothing keeps a state here"
 
 
 def _turns(case: Case) -> Iterator[tuple[str, Turn]]:
