@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from harnesslib import harness_file, routing_file
 from harnesslib.errors import AuditError, ConflictError, DataError, InputError
 from harnesslib.records import HarnessConfig, RoutingConfig, encode_pretty, sha256
-from harnesslib.storage import make_folder, read, read_if_there, speaking, write_atomic, write_once
+from harnesslib.storage import (
+    claiming,
+    make_folder,
+    read,
+    read_if_there,
+    speaking,
+    sweep,
+    write_atomic,
+    write_once,
+)
 
 _GENERATION_FILE = re.compile(r"(\d{6,})\.json")
 
@@ -24,7 +35,8 @@ class ConfigManager:
     Notes
     -----
     Reading needs no lock: a reader sees the old file or the new one. Writers hold the lock "routing"; a save
-    compares the generation in force once more, so that a forgotten lock is found and not a lost rule.
+    compares the generation in force once more, alone with the files, so that a forgotten lock is found and
+    no rule lost.
     """
 
     def __init__(self, root: Path) -> None:
@@ -79,27 +91,18 @@ class ConfigManager:
         Raises
         ------
         ConflictError
-            Another generation is in force, its file was edited, or the number was used before.
+            Another generation is in force, its file was edited, the number was used before, or another
+            process saves at this moment.
         DataError
             `config` is unsound, or can't be written; what is in force stays in force.
         """
         routing_file.refuse_unsound(config, f"generation {config.generation}")
-        parent = self._expect(expected_generation)
-        if config.parent_sha256 != parent:
-            raise ConflictError(
-                f"{self.routing_path}: its hash is {parent[:12] or 'none'}, generation {config.generation} "
-                f"was made for {config.parent_sha256[:12] or 'none'}; "
-                "cure: make the change again from the file in force"
-            )
-        if config.generation < self.next_generation():
-            raise ConflictError(
-                f"{self.routing_path}: generation {config.generation} was used before, the next one is "
-                f"{self.next_generation()}; cure: make the change again"
-            )
-        data = encode_pretty(config)
-        make_folder(self.generations)
-        write_once(self._path(config.generation), data)
-        return self._put_in_force(data)
+        with self._alone():
+            parent = self._expect(expected_generation)
+            self._refuse_outdated(config, parent)
+            data = encode_pretty(config)
+            write_once(self._path(config.generation), data)
+            return self._put_in_force(data)
 
     def restore(self, generation: int, *, expected_generation: int) -> str:
         """Put a stored generation in force, byte for byte, and return its hash.
@@ -107,12 +110,27 @@ class ConfigManager:
         Raises
         ------
         ConflictError
-            Another generation than the expected one is in force.
+            Another generation than the expected one is in force, or another process saves at this moment.
         DataError
             There is no such generation, or it is damaged; what is in force stays in force.
         """
-        self._expect(expected_generation)
-        return self._put_in_force(self._stored(generation)[1])
+        with self._alone():
+            self._expect(expected_generation)
+            return self._put_in_force(self._stored(generation)[1])
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Compare and write as one step; whoever holds the lock "routing" is never refused here."""
+        make_folder(self.generations)
+        with claiming(self.generations) as mine:
+            if not mine:
+                raise ConflictError(
+                    f"{self.routing_path}: another process changes it at this moment; "
+                    "cure: hold the lock 'routing' around the whole change"
+                )
+            sweep(self.generations, "*.json")
+            sweep(self.routing_path.parent, self.routing_path.name)
+            yield
 
     def _in_force(self) -> bytes:
         data = read_if_there(self.routing_path)
@@ -131,6 +149,19 @@ class ConfigManager:
                 f"generation {generation or 'none'}; cure: start again from what is in force now"
             )
         return "" if there is None else sha256(there)
+
+    def _refuse_outdated(self, config: RoutingConfig, parent: str) -> None:
+        if config.parent_sha256 != parent:
+            raise ConflictError(
+                f"{self.routing_path}: its hash is {parent[:12] or 'none'}, generation {config.generation} "
+                f"was made for {config.parent_sha256[:12] or 'none'}; "
+                "cure: make the change again from the file in force"
+            )
+        if config.generation < self.next_generation():
+            raise ConflictError(
+                f"{self.routing_path}: generation {config.generation} was used before, the next one is "
+                f"{self.next_generation()}; cure: make the change again"
+            )
 
     def _stored(self, generation: int) -> tuple[RoutingConfig, bytes]:
         path = self._path(generation)

@@ -8,6 +8,7 @@ stands behind the last newline was never acknowledged to anybody, and is cut off
 from __future__ import annotations
 
 import errno
+import fcntl
 import logging
 import os
 import secrets
@@ -21,8 +22,8 @@ from harnesslib.errors import DataError
 _log = logging.getLogger(__name__)
 _FILE_MODE = 0o644  # the umask takes its share away
 _CURES = {
-    errno.ENOSPC: "free space on the disk; the file is as it was before",
-    errno.EDQUOT: "free space in your quota; the file is as it was before",
+    errno.ENOSPC: "free space on the disk; no file was left half written",
+    errno.EDQUOT: "free space in your quota; no file was left half written",
     errno.EROFS: "the file system is read-only: mount it writable, or use a workspace elsewhere",
     errno.EACCES: "give this user write permission for the file and its folder",
     errno.EPERM: "give this user write permission for the file and its folder",
@@ -118,6 +119,34 @@ def sync_folder(path: Path) -> None:
     except OSError as error:
         if error.errno not in {errno.EINVAL, errno.ENOTSUP}:
             raise
+
+
+@contextmanager
+def claiming(folder: Path) -> Iterator[bool]:
+    """Claim a folder for the block; yields whether nobody else has it. The dead claim nothing."""
+    with speaking(folder, "claim"):
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield _claim(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _claim(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True  # network file systems lock no folders: there the caller's own care has to do
+    return True
+
+
+def sweep(folder: Path, name: str) -> None:
+    """Remove what killed writers of `name`, a pattern, left; only for who knows that nobody writes it now."""
+    with suppress(OSError):
+        for left in folder.glob(f".{name}.*.tmp"):
+            left.unlink(missing_ok=True)
 
 
 def whole_lines(data: bytes) -> tuple[list[bytes], bytes]:
