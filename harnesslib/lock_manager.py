@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-from filelock import FileLock, Timeout
+from filelock import BaseFileLock, FileLock, Timeout
 
 from harnesslib import processes
 from harnesslib.errors import DataError, InputError, LockedError
@@ -96,10 +96,7 @@ class LockManager:
                 yield
             finally:
                 if os.getpid() == holder:  # a child that was forked in the block leaves it as well
-                    # The note goes first: once the lock is free, a note belongs to the next holder.
-                    with suppress(OSError):
-                        self._note(name).unlink(missing_ok=True)
-                    lock.release()
+                    self._free(lock, name)
 
     def owner(self, name: str) -> LockOwner | None:
         """Return who holds a lock; none when nobody does, or the holder left no note (yet)."""
@@ -145,6 +142,12 @@ class LockManager:
             finally:
                 lock.release()
         return there
+
+    def _free(self, lock: BaseFileLock, name: str) -> None:
+        # The note goes first: once the lock is free, a note belongs to the next holder.
+        with suppress(OSError):
+            self._note(name).unlink(missing_ok=True)
+        lock.release()
 
     def _owner(self) -> LockOwner:
         return LockOwner(
