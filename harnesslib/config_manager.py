@@ -63,16 +63,18 @@ class ConfigManager:
         """Read a stored generation; DataError when there is none, or it is not what its name says."""
         return self._stored(generation)[0]
 
+    def newest_stored(self) -> int:
+        """Return the highest number of a stored generation; 0 when there is none."""
+        if not self.generations.exists():
+            return 0
+        with speaking(self.generations, "list"):
+            names = [_GENERATION_FILE.fullmatch(path.name) for path in self.generations.iterdir()]
+        return max((int(name[1]) for name in names if name), default=0)
+
     def next_generation(self) -> int:
         """Return a number no generation ever had."""
-        stored = []
-        if self.generations.exists():
-            with speaking(self.generations, "list"):
-                names = [_GENERATION_FILE.fullmatch(path.name) for path in self.generations.iterdir()]
-            stored = [int(name[1]) for name in names if name]
-        if read_if_there(self.routing_path) is not None:
-            stored.append(self.routing().generation)
-        return max(stored, default=0) + 1
+        in_force = 0 if read_if_there(self.routing_path) is None else self.routing().generation
+        return max(self.newest_stored(), in_force) + 1
 
     def initialise(self, config: RoutingConfig) -> str:
         """Put the first generation in force and return its hash; ConflictError when there is one already."""

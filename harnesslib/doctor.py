@@ -73,7 +73,8 @@ def _routing(place: Workspace) -> Check:
 
 
 def _log(place: Workspace) -> Check:
-    audit = verify(place.log.path, place.config.routing_sha256())
+    stored = place.config.newest_stored()
+    audit = verify(place.log.path, place.config.routing_sha256(), stored=stored)
     if audit.problems:
         cure = "see `harness log verify`; restore routing_decisions.jsonl from a backup"
         return Check(

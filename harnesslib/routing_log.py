@@ -107,7 +107,9 @@ class RoutingLog:
         return verify(self.path, config_sha256, generation)
 
 
-def verify(path: Path, config_sha256: str | None = None, generation: int | None = None) -> Audit:
+def verify(
+    path: Path, config_sha256: str | None = None, generation: int | None = None, *, stored: int = 0
+) -> Audit:
     """Check every byte of a log, and that it ends with the routing config in force.
 
     Parameters
@@ -117,6 +119,8 @@ def verify(path: Path, config_sha256: str | None = None, generation: int | None 
     config_sha256, generation
         Hash and number of the config in force. Lines cut off from the end leave a chain that is whole:
         only the config tells that they are missing.
+    stored
+        The highest generation that is stored: where a rollback put an old config in force again, this tells.
 
     Returns
     -------
@@ -127,6 +131,10 @@ def verify(path: Path, config_sha256: str | None = None, generation: int | None 
     if walk.torn:
         what = f"torn: {len(walk.torn)} bytes without a newline, expected nothing"
         problems = (*problems, f"{path}: last line: {what}; the next append cuts them off")
+    logged = max((entry.generation for entry in walk.entries), default=0)
+    if stored > logged and not walk.problems:
+        what = f"ends with generation {logged}, and generation {stored} is stored: lines were cut off"
+        problems = (*problems, f"{path}: {what}")
     return Audit(
         entries=len(walk.entries),
         problems=(*problems, *_config_problems(walk, str(path), config_sha256, generation)),
