@@ -78,6 +78,9 @@ class ConfigManager:
 
     def initialise(self, config: RoutingConfig) -> str:
         """Put the first generation in force and return its hash; ConflictError when there is one already."""
+        with self._alone(), speaking(self._path(1), "replace"):
+            if read_if_there(self.routing_path) is None and self.newest_stored() == 1:
+                self._path(1).unlink()  # an attempt that was stopped here: it was never in force
         return self.save(config, expected_generation=0)
 
     def save(self, config: RoutingConfig, *, expected_generation: int) -> str:

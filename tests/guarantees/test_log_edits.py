@@ -161,6 +161,6 @@ def test_a_log_that_ends_before_a_stored_generation_is_told_as_that(log):
     assert (f"{log.path}: {expected}",) == log.problems(cut)
     for data in (cut, b""):
         log.path.write_bytes(data)
-        with pytest.raises(AuditError, match=r"is stored, whose .* lines were cut off; cure: restore the log"):
+        with pytest.raises(AuditError, match=r"is stored, whose .* were cut off; cure: restore the log"):
             recover(log.effects)
         assert data == log.path.read_bytes()
