@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 
-from harnesslib import harness_file, routing_file
+from harnesslib import harness_file, routing, routing_file
 from harnesslib.errors import AuditError, ConflictError, DataError, InputError
 from harnesslib.records import HarnessConfig, RoutingConfig, encode_pretty, sha256
 from harnesslib.storage import (
@@ -136,6 +137,40 @@ class ConfigManager:
             sweep(self.generations, "*.json")
             sweep(self.routing_path.parent, self.routing_path.name)
             yield
+
+    def migrated(self, now: datetime) -> RoutingConfig:
+        """Return a file of version 1.0 as generation 1 of the present version; nothing is written.
+
+        Raises
+        ------
+        InputError
+            The file is of the present version.
+        DataError
+            It can't be read, or a rule leads nowhere.
+        """
+        where = str(self.routing_path)
+        legacy = routing_file.parse_legacy(self._in_force(), where)
+        return routing.migrate(legacy, self.harness(), now=now, where=where)
+
+    def migrate(self, config: RoutingConfig) -> tuple[str, Path]:
+        """Put what `migrated` returned in force; returns its hash, and where the old file lies now.
+
+        The caller holds the lock "routing" and knows that the log has no entry yet.
+        """
+        old = self._in_force()
+        routing_file.parse_legacy(old, str(self.routing_path))
+        if self.newest_stored() > config.generation:
+            raise ConflictError(
+                f"{self.generations}: holds generation {self.newest_stored()}: version 1.0 was put over a "
+                "later one; cure: copy the newest of them over the file, and restore the log from a backup"
+            )
+        kept = self.generations / f"version-{routing.LEGACY_VERSION}-{sha256(old)[:12]}.json"
+        with self._alone():
+            write_once(kept, old)
+            data = encode_pretty(config)
+            # Not written once: an attempt that was stopped here has left one, and it was never in force.
+            write_atomic(self._path(config.generation), data)
+            return self._put_in_force(data), kept
 
     def _in_force(self) -> bytes:
         data = read_if_there(self.routing_path)
