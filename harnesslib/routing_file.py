@@ -65,7 +65,7 @@ def parse_legacy(data: bytes, where: str) -> LegacyRouting:
 def _plain(data: bytes, where: str) -> Any:  # noqa: ANN401 - any JSON
     try:
         return json.loads(data)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(f"{where}: not JSON, or torn ({error}); cure: {CURE}") from error
 
 
