@@ -92,7 +92,8 @@ class LockManager:
                     raise LockedError(self._busy(name, wait_s)) from None
             holder = os.getpid()
             try:
-                write_atomic(self._note(name), encode_pretty(self._owner()))
+                # After a power cut nobody holds anything: a note need not outlast one.
+                write_atomic(self._note(name), encode_pretty(self._owner()), durable=False)
                 yield
             finally:
                 if os.getpid() == holder:  # a child that was forked in the block leaves it as well

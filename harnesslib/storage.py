@@ -61,8 +61,10 @@ def read_if_there(path: Path) -> bytes | None:
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, *, durable: bool = True) -> Iterator[Path]:
     """Yield the path of a temporary file in the same folder; it becomes `path` when the block ends well.
+
+    Without `durable` readers still see the old file or the new one, but a power cut may leave an empty one.
 
     Raises
     ------
@@ -73,17 +75,19 @@ def replacing(path: Path) -> Iterator[Path]:
     try:
         with speaking(path, "write"):
             yield temporary
-            _sync(temporary, os.O_RDONLY)
+            if durable:
+                _sync(temporary, os.O_RDONLY)
             os.replace(temporary, path)  # noqa: PTH105 - the tests stop the program at this very call
-            sync_folder(path.parent)
+            if durable:
+                sync_folder(path.parent)
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
 
 
-def write_atomic(path: Path, data: bytes) -> None:
+def write_atomic(path: Path, data: bytes, *, durable: bool = True) -> None:
     """Replace `path` by `data`, on disk before this returns; a reader sees the old file or the new one."""
-    with replacing(path) as temporary:
+    with replacing(path, durable=durable) as temporary:
         descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, _FILE_MODE)
         try:
             _write_all(descriptor, data)
