@@ -187,13 +187,11 @@ def _walk(path: Path) -> _Walk:
             seq += 1
             place = f"{part}: line {number}"
             entry, problem = _read_line(line, seq, previous)
-            if problem:
-                problems.append(f"{place}: {problem}")
-            if entry is not None:
-                previous = entry.sha256
-                if not problems:
-                    entries.append(entry)
-                    places.append(place)
+            problems += [f"{place}: {problem}"] if problem else []
+            previous = entry.sha256 if entry else previous
+            if entry and not problems:
+                entries.append(entry)
+                places.append(place)
     return _Walk(tuple(entries), tuple(places), tuple(problems), torn)
 
 
