@@ -1,4 +1,4 @@
-"""A routing as LiteLLM takes it: groups per phase and model, one key per fallback, nothing denied or secret."""
+"""A routing as LiteLLM takes it: groups per phase and model, fallbacks of one key, and nothing denied."""
 
 from __future__ import annotations
 
