@@ -169,11 +169,15 @@ class Cycle:
         self.effects.events.emit(state, message)
 
     def _make_plan(self) -> Plan:
+        in_force = self.effects.config.routing()
+        for found in routing.mismatches(in_force, self.config):
+            if found.kind in routing.UNUSABLE:
+                raise InputError(f"{found.what}; cure: {found.cure}")
         cycles = finished_cycles(self.effects)
         inputs = planning.PlanInputs(
             run_id=self.run_id,
             config=self.config,
-            routing=self.effects.config.routing(),
+            routing=in_force,
             suites=dict(self.effects.suites),
             tried=tried_before(self.effects, cycles),
             digests=complete(model_digests(self.effects.clients, self.config)),
