@@ -1,4 +1,4 @@
-"""A harness.toml that was edited away from its routing stops a cycle with a cure, before anything is asked."""
+"""A harness.toml edited away from its routing stops a cycle with a cure, before anything is asked."""
 
 from __future__ import annotations
 
