@@ -13,9 +13,12 @@ from urllib.parse import urlsplit
 from harnesslib import routing
 from harnesslib.errors import InputError
 from harnesslib.explain import did_you_mean, listed
-from harnesslib.records import AUTO, HarnessConfig, ModelConfig, Record, RoutingConfig, Rule
+from harnesslib.records import AUTO, HarnessConfig, Record, RoutingConfig, Rule
 
 _PER_MILLION = 1_000_000
+_PROVIDERS: Mapping[str, str] = {"ollama": "ollama_chat", "openai_compat": "openai"}
+"""Client of an endpoint -> LiteLLM's name for what it speaks."""
+
 NO_KEY = "none"
 """OpenAI's client refuses to start without a key, also where the server asks for none."""
 
@@ -48,21 +51,20 @@ def litellm_config(config: RoutingConfig, harness: HarnessConfig, addresses: Map
     ------
     InputError
         An endpoint without a lasting address, an unknown endpoint in `addresses`, or a phase whose baseline
-        ``harness.toml`` does not list.
+        LiteLLM can't serve.
     """
-    known = {model.id: model for model in harness.models}
     _refuse_unknown(addresses, harness)
     groups, left_out = [], []
     for phase, baseline in config.baselines.items():
         rules = [rule for rule in config.rules if rule.phase == phase]
-        left_out += [reason for rule in rules if (reason := _left_out(rule, known))]
-        if baseline.spec.model not in known:
+        left_out += [f"{rule.model} in {phase}: {why}" for rule in rules if (why := _left_out(rule, harness))]
+        served = [rule for rule in rules if not _left_out(rule, harness)]
+        serving = next((rule for rule in served if rule.model == baseline.spec.model), None)
+        if serving is None:
             raise InputError(
-                f"harness.toml: '{baseline.spec.model}' serves '{phase}' and is not in [[models]]; "
-                "cure: list it there, with its endpoint"
+                f"LiteLLM can't serve '{phase}': {', '.join(left_out)}; cure: list '{baseline.spec.model}' in "
+                "[[models]] of harness.toml, at an endpoint with an address"
             )
-        served = [rule for rule in rules if not _left_out(rule, known)]
-        serving = next(rule for rule in served if rule.model == baseline.spec.model)
         groups.append(_group(phase, serving, harness, addresses))
         groups += [_group(f"{phase}/{rule.model}", rule, harness, addresses) for rule in served]
     names = {group["model_name"] for group in groups}
@@ -74,10 +76,14 @@ def litellm_config(config: RoutingConfig, harness: HarnessConfig, addresses: Map
     return Export(document={"model_list": groups, "router_settings": settings}, left_out=tuple(left_out))
 
 
-def _left_out(rule: Rule, known: Mapping[str, ModelConfig]) -> str:
+def _left_out(rule: Rule, harness: HarnessConfig) -> str:
     if not rule.allow:
-        return f"{rule.model} in {rule.phase}: denied"
-    return "" if rule.model in known else f"{rule.model} in {rule.phase}: not in harness.toml"
+        return "denied"
+    clients = {model.id: harness.endpoints[model.endpoint].client for model in harness.models}
+    if rule.model not in clients:
+        return "not in harness.toml"
+    client = clients[rule.model]
+    return "" if client in _PROVIDERS else f"LiteLLM has no client '{client}'"
 
 
 def _group(name: str, rule: Rule, harness: HarnessConfig, addresses: Mapping[str, str]) -> dict[str, Any]:
@@ -100,7 +106,7 @@ def _parameters(
             f"cure: `harness serve --port 8707`, and --base-url {model.endpoint}=http://127.0.0.1:8707"
         )
     ollama = endpoint.client == "ollama"
-    yield "model", f"{'ollama_chat' if ollama else 'openai'}/{rule.model}"
+    yield "model", f"{_PROVIDERS[endpoint.client]}/{rule.model}"
     yield "api_base", base.rstrip("/") if ollama else _api(base)
     if endpoint.key_env:
         yield "api_key", f"os.environ/{endpoint.key_env}"

@@ -135,7 +135,7 @@ def test_a_model_that_harness_toml_does_not_list_any_more_is_left_out():
 def test_a_baseline_that_harness_toml_does_not_list_is_an_error():
     fewer = msgspec.structs.replace(HARNESS, models=HARNESS.models[1:])
     with pytest.raises(
-        InputError, match=r"'qwen3:8b' serves 'atomic' and is not in \[\[models\]\]; cure: list"
+        InputError, match=r"serve 'atomic': qwen3:8b in atomic: not in harness\.toml; cure: list"
     ):
         litellm_config(FIRST, fewer, {})
 
@@ -156,3 +156,11 @@ def test_the_built_in_server_needs_an_address():
         "http://127.0.0.1:8707"
         == groups(harness=harness, local="http://127.0.0.1:8707")["atomic"]["api_base"]
     )
+
+
+def test_a_model_that_litellm_can_not_ask_is_left_out():
+    program = msgspec.structs.replace(HARNESS.endpoints["bare"], client="program")
+    harness = msgspec.structs.replace(HARNESS, endpoints={**HARNESS.endpoints, "bare": program})
+    export = litellm_config(FIRST, harness, {})
+    reason = "LiteLLM has no client 'program'"
+    assert (f"small in atomic: {reason}", f"small in extended: {reason}") == export.left_out
