@@ -57,8 +57,9 @@ def litellm_config(config: RoutingConfig, harness: HarnessConfig, addresses: Map
     groups, left_out = [], []
     for phase, baseline in config.baselines.items():
         rules = [rule for rule in config.rules if rule.phase == phase]
-        left_out += [f"{rule.model} in {phase}: {why}" for rule in rules if (why := _left_out(rule, harness))]
-        served = [rule for rule in rules if not _left_out(rule, harness)]
+        reasons = {rule.model: _left_out(rule, harness) for rule in rules}
+        left_out += [f"{model} in {phase}: {why}" for model, why in reasons.items() if why]
+        served = [rule for rule in rules if not reasons[rule.model]]
         serving = next((rule for rule in served if rule.model == baseline.spec.model), None)
         if serving is None:
             raise InputError(
