@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from harnesslib.errors import DataError
 from harnesslib.planning import Tried, tried_in
 from harnesslib.ports import Effects
@@ -37,6 +39,20 @@ def tried_before(effects: Effects, cycles: tuple[Manifest, ...]) -> tuple[Tried,
         decided = {decision.recommendation.id: decision.verdict for decision in decisions.decisions}
         tried += tried_in(plan, decided, manifest.ended_at or manifest.started_at)
     return tuple(tried)
+
+
+def taken_back(effects: Effects, cycles: tuple[Manifest, ...], *, since: datetime) -> frozenset[str]:
+    """Return the ids of recommendations that were applied and taken back after `since`.
+
+    To propose one of them again at once would let a route flap: on and off again, cycle by cycle.
+    """
+    found: set[str] = set()
+    for manifest in cycles:
+        if (manifest.ended_at or manifest.started_at) > since:
+            verified = effects.runs.load(manifest.run_id, "verification", Verifications)
+            results = verified.verifications if verified else ()
+            found |= {one.decision_id.rpartition(":")[2] for one in results if not one.kept}
+    return frozenset(found)
 
 
 def load_records(effects: Effects, run_id: str) -> CycleRecords:

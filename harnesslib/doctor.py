@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from harnesslib.ports import Client
-    from harnesslib.records import ModelInfo
     from harnesslib.workspace import Workspace
 
 LEAST_FREE_BYTES = 200_000_000
@@ -73,7 +72,8 @@ def _routing(place: Workspace) -> Check:
 
 
 def _log(place: Workspace) -> Check:
-    audit = verify(place.log.path, place.config.routing_sha256())
+    stored = place.config.newest_stored()
+    audit = verify(place.log.path, place.config.routing_sha256(), stored=stored)
     if audit.problems:
         cure = "see `harness log verify`; restore routing_decisions.jsonl from a backup"
         return Check(
@@ -143,11 +143,7 @@ def _endpoints(place: Workspace) -> list[Check]:
 
 
 def _endpoint(check: str, client: Client, wanted: set[str], where: str) -> Check:
-    async def listed() -> tuple[ModelInfo, ...]:
-        async with client:
-            return await client.models()
-
-    offered = {info.id for info in complete(listed())}
+    offered, can = complete(_asked(client, wanted))
     missing = sorted(wanted - offered)
     if missing:
         return Check(
@@ -157,4 +153,22 @@ def _endpoint(check: str, client: Client, wanted: set[str], where: str) -> Check
             cure=f"it offers {', '.join(sorted(offered))}: correct [[models]], or load the model",
             exit_code=EXIT_ENDPOINT,
         )
-    return Check(name=check, state="good", finding=f"{where}: all {len(wanted)} models are offered")
+    unable = sorted(name for name in can if "tools" not in can[name])
+    if unable:
+        return Check(
+            name=check,
+            state="bad",
+            finding=f"{where} says that {', '.join(unable)} can't call tools",
+            cure="take them out of [[models]], or get a build of them whose template has tools",
+            exit_code=EXIT_ENDPOINT,
+        )
+    told = "; all of them call tools" if can.keys() == wanted else ""
+    return Check(name=check, state="good", finding=f"{where}: all {len(wanted)} models are offered{told}")
+
+
+async def _asked(client: Client, wanted: set[str]) -> tuple[set[str], dict[str, tuple[str, ...]]]:
+    """Return the models that an endpoint offers, and what the wanted ones can do, where it tells."""
+    async with client:
+        offered = {info.id for info in await client.models()}
+        told = {name: await client.capabilities(name) for name in sorted(wanted & offered)}
+    return offered, {name: can for name, can in told.items() if can is not None}

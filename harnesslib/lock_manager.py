@@ -16,20 +16,32 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal
 
-from filelock import FileLock, Timeout
+from filelock import BaseFileLock, FileLock, Timeout
 
 from harnesslib import processes
 from harnesslib.errors import DataError, InputError, LockedError
-from harnesslib.records import LockOwner, decode, encode_pretty
+from harnesslib.records import LockOwner, Record, decode, encode_pretty
 from harnesslib.storage import make_folder, read_if_there, speaking, write_atomic
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_LOCK_FILE = re.compile(r"(?P<name>.+)(\.lock|\.owner\.json)")
 _POLL_S = 0.05
 
 _guard = threading.Lock()
+# A child forked while another thread has the guard would wait for a thread that it does not have.
+os.register_at_fork(before=_guard.acquire, after_in_parent=_guard.release, after_in_child=_guard.release)
 _held_here: dict[Path, tuple[int, str]] = {}
 """Lock file -> (pid, thread) that holds it: a second take in this process would wait for itself."""
+
+
+class LockState(Record, frozen=True):
+    """One lock as it is now. A `stale` note was left by a process that died, and blocks nobody."""
+
+    name: str
+    state: Literal["free", "held", "stale"]
+    owner: LockOwner | None = None
 
 
 class LockManager:
@@ -74,22 +86,69 @@ class LockManager:
             lock = FileLock(path, thread_local=False, fallback_to_soft=False)
             with speaking(path, "lock"):
                 try:
-                    lock.acquire(timeout=wait_s, poll_interval=_POLL_S)
+                    # Who does not wait looks twice all the same: `owner` may have it for an instant.
+                    lock.acquire(timeout=max(wait_s, _POLL_S), poll_interval=_POLL_S / 2)
                 except Timeout:
                     raise LockedError(self._busy(name, wait_s)) from None
+            holder = os.getpid()
             try:
-                write_atomic(self._note(name), encode_pretty(self._owner()))
+                # After a power cut nobody holds anything: a note need not outlast one.
+                write_atomic(self._note(name), encode_pretty(self._owner()), durable=False)
                 yield
             finally:
-                # The note goes first: once the lock is free, a note belongs to the next holder.
-                with suppress(OSError):
-                    self._note(name).unlink(missing_ok=True)
-                lock.release()
+                if os.getpid() == holder:  # a child that was forked in the block leaves it as well
+                    self._free(lock, name)
 
     def owner(self, name: str) -> LockOwner | None:
         """Return who holds a lock; none when nobody does, or the holder left no note (yet)."""
         note = self._alive_note(name)
         return note if note is not None and _is_locked(self._path(name)) else None
+
+    def states(self) -> tuple[LockState, ...]:
+        """Return every lock that was ever taken here, by name."""
+        if not self._folder.exists():
+            return ()
+        with speaking(self._folder, "list"):
+            files = [_LOCK_FILE.fullmatch(path.name) for path in self._folder.iterdir()]
+        names = {file["name"] for file in files if file and _NAME.fullmatch(file["name"])}
+        return tuple(self.state(name) for name in sorted(names))
+
+    def state(self, name: str) -> LockState:
+        """Return whether a lock is held, by whom, or what a dead holder left of it."""
+        if _is_locked(self._path(name)):
+            return LockState(name=name, state="held", owner=self._alive_note(name))
+        left = read_if_there(self._note(name)) is not None
+        return LockState(name=name, state="stale" if left else "free")
+
+    def clear(self, name: str) -> bool:
+        """Remove the note of a holder that died; returns whether there was one.
+
+        Raises
+        ------
+        LockedError
+            The holder is alive; the message says who it is. Nothing is removed.
+        """
+        path, note = self._path(name), self._note(name)
+        if not path.exists() and read_if_there(note) is None:
+            return False
+        lock = FileLock(path, thread_local=False, fallback_to_soft=False)
+        with _only_once(path, name), speaking(note, "remove"):
+            try:
+                lock.acquire(timeout=_POLL_S, poll_interval=_POLL_S / 2)
+            except Timeout:
+                raise LockedError(self._busy(name, 0.0)) from None
+            try:
+                there = note.exists()
+                note.unlink(missing_ok=True)
+            finally:
+                lock.release()
+        return there
+
+    def _free(self, lock: BaseFileLock, name: str) -> None:
+        # The note goes first: once the lock is free, a note belongs to the next holder.
+        with suppress(OSError):
+            self._note(name).unlink(missing_ok=True)
+        lock.release()
 
     def _owner(self) -> LockOwner:
         return LockOwner(

@@ -7,6 +7,7 @@ cycle that was killed goes on where it was.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from typing import TypeVar
 
 import msgspec
@@ -15,7 +16,7 @@ from harnesslib import benchmark_supervisor as supervisor
 from harnesslib import planning, routing, routing_enforcer
 from harnesslib import self_optimizing_policy as policy
 from harnesslib.conclusions import Trial, compare_with_truth, conclude
-from harnesslib.cycle_history import finished_cycles, load_records, tried_before
+from harnesslib.cycle_history import finished_cycles, load_records, taken_back, tried_before
 from harnesslib.errors import EndpointError, InputError
 from harnesslib.executors.local import complete
 from harnesslib.harness_feedback_loop import cold_calls, diagnose, recommend, suspects
@@ -169,11 +170,15 @@ class Cycle:
         self.effects.events.emit(state, message)
 
     def _make_plan(self) -> Plan:
+        in_force = self.effects.config.routing()
+        for found in routing.mismatches(in_force, self.config):
+            if found.kind in routing.UNUSABLE:
+                raise InputError(f"{found.what}; cure: {found.cure}")
         cycles = finished_cycles(self.effects)
         inputs = planning.PlanInputs(
             run_id=self.run_id,
             config=self.config,
-            routing=self.effects.config.routing(),
+            routing=in_force,
             suites=dict(self.effects.suites),
             tried=tried_before(self.effects, cycles),
             digests=complete(model_digests(self.effects.clients, self.config)),
@@ -201,8 +206,18 @@ class Cycle:
             )
             if leader is not None:
                 leaders[phase.phase] = leader
-        cold = [spec for spec in _specs(plan) if (spec.model, spec.phase) in suspects(samples)]
-        return Selection(run_id=self.run_id, leaders=leaders, suspects=tuple(cold))
+        cold = suspects(samples)
+        return Selection(
+            run_id=self.run_id,
+            leaders=leaders,
+            suspects=tuple(s for s in _specs(plan) if (s.model, s.phase) in cold and not self._tried_warm(s)),
+        )
+
+    def _tried_warm(self, spec: Spec) -> bool:
+        """Whether a warm-up of this model was taken back lately: it waits for its review like a candidate."""
+        since = self.effects.clock.now() - timedelta(days=self.config.policy.review_days)
+        lately = taken_back(self.effects, finished_cycles(self.effects), since=since)
+        return f"{spec.phase}-enable_warmup-{spec.model}" in lately
 
     def _summary(self, samples: tuple[Sample, ...], plan: Plan, leaders: Mapping[str, Spec]) -> Summary:
         pairs = [("screen", spec.id, phase.baseline.id) for phase in plan.phases for spec in phase.candidates]

@@ -75,7 +75,7 @@ def _phase_plan(phase: str, inputs: PlanInputs) -> PhasePlan:
     for model in inputs.config.models_of(phase):
         if model.id == baseline.model:
             continue
-        spec = _candidate(model.id, phase, inputs)
+        spec = candidate(model.id, phase, inputs.config, inputs.routing)
         reason = _not_due(spec, baseline, suite.content_hash, inputs)
         if reason:
             skipped.append(Skipped(spec=spec, reason=reason))
@@ -102,10 +102,47 @@ def _phase_plan(phase: str, inputs: PlanInputs) -> PhasePlan:
     )
 
 
-def _candidate(model: str, phase: str, inputs: PlanInputs) -> Spec:
-    rule = inputs.routing.rule(model, phase)
-    settings = rule.settings if rule else inputs.config.settings_of(model, phase)
+def candidate(model: str, phase: str, config: HarnessConfig, routing: RoutingConfig) -> Spec:
+    """Return what is measured of a model in a phase: under its rule's settings, or those of the file."""
+    rule = routing.rule(model, phase)
+    settings = rule.settings if rule else config.settings_of(model, phase)
     return Spec(model=model, phase=phase, settings=settings)
+
+
+def waiting(
+    spec: Spec,
+    baseline: Spec,
+    tried: Sequence[Tried],
+    *,
+    suite_hash: str,
+    digests: tuple[str, str] | None,
+    since: datetime,
+) -> Tried | None:
+    """Return the newest trial of a candidate against a baseline that is not older than `since`, or none.
+
+    Parameters
+    ----------
+    spec, baseline
+        Both as they would be measured now: other settings are another candidate.
+    tried
+        What earlier cycles decided on. A change that was applied and rolled back was decided on as well: it
+        waits like any other, so that a route does not flap.
+    suite_hash
+        Of the suite as it is now.
+    digests
+        Of both models as they are now; none = not known, any digest counts.
+    since
+        What was tried before counts no more.
+    """
+    wanted = (spec.phase, suite_hash, baseline.id, spec.id)
+    same = (
+        one
+        for one in tried
+        if (one.phase, one.suite_hash, one.baseline_id, one.candidate_id) == wanted
+        and digests in {None, one.digests}
+        and one.when > since
+    )
+    return max(same, key=lambda one: one.when, default=None)
 
 
 def _not_due(spec: Spec, baseline: Spec, suite_hash: str, inputs: PlanInputs) -> str:
@@ -115,20 +152,14 @@ def _not_due(spec: Spec, baseline: Spec, suite_hash: str, inputs: PlanInputs) ->
         return (
             f"denied since {rule.timestamp:%Y-%m-%d}; to be looked at again on {rule.review_after:%Y-%m-%d}"
         )
-    digests = (inputs.digests.get(spec.model, ""), inputs.digests.get(baseline.model, ""))
     wait = timedelta(days=inputs.config.policy.review_days)
-    for tried in inputs.tried:
-        same = (tried.phase, tried.suite_hash, tried.baseline_id, tried.candidate_id, tried.digests) == (
-            spec.phase,
-            suite_hash,
-            baseline.id,
-            spec.id,
-            digests,
-        )
-        if same and inputs.now < tried.when + wait:
-            due = tried.when + wait
-            return f"tried against {baseline.model} on {tried.when:%Y-%m-%d}; due again on {due:%Y-%m-%d}"
-    return ""
+    digests = (inputs.digests.get(spec.model, ""), inputs.digests.get(baseline.model, ""))
+    since = inputs.now - wait
+    trial = waiting(spec, baseline, inputs.tried, suite_hash=suite_hash, digests=digests, since=since)
+    if trial is None:
+        return ""
+    due = trial.when + wait
+    return f"tried against {baseline.model} on {trial.when:%Y-%m-%d}; due again on {due:%Y-%m-%d}"
 
 
 def _most(phases: Sequence[PhasePlan], inputs: PlanInputs) -> tuple[int, int]:

@@ -61,6 +61,9 @@ class Client(Protocol):
     async def unload(self, model: str) -> bool:
         """Unload a model; false where the endpoint has no way to do so."""
 
+    async def capabilities(self, model: str) -> tuple[str, ...] | None:
+        """Return what a model can do, such as "tools", without loading it; none = the endpoint can't tell."""
+
 
 class Journal(Protocol):
     """Where samples go as they end."""

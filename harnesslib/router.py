@@ -7,6 +7,7 @@ import threading
 import time
 from pathlib import Path
 from typing import NamedTuple
+from weakref import WeakSet
 
 from harnesslib.errors import DataError
 from harnesslib.records import AUTO, Resolution, RoutingConfig
@@ -27,7 +28,7 @@ class _Seen(NamedTuple):
 
 
 class Router:
-    """Answers from ``routing_config.json``; safe to share between threads.
+    """Answers from ``routing_config.json``; safe to share between threads, and with forked children.
 
     Parameters
     ----------
@@ -50,6 +51,7 @@ class Router:
         self._reloading = threading.Lock()
         signature, config = self._load()
         self._seen = _Seen(signature, config, "")
+        _routers.add(self)
 
     @property
     def problem(self) -> str:
@@ -115,6 +117,18 @@ class Router:
             cure = "check the path; `harness init` makes a workspace with this file"
             raise DataError(f"{self._path}: can't read: {error.strerror}; cure: {cure}") from error
         return _settled(status), parse(data, str(self._path))
+
+
+_routers: WeakSet[Router] = WeakSet()
+
+
+def _free_in_child() -> None:
+    """Let a forked child read: the thread that may have been reading in its parent is not there to end."""
+    for router in _routers:
+        router._reloading = threading.Lock()  # noqa: SLF001 - this module's own
+
+
+os.register_at_fork(after_in_child=_free_in_child)
 
 
 def _signature(status: os.stat_result) -> Signature:

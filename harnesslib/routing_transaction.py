@@ -59,7 +59,7 @@ def _end(intent: LogEntry, event: LogEvent, effects: Effects) -> None:
 
 
 def recover(effects: Effects) -> str:
-    """Finish or undo what was stopped; AuditError when log and file still don't agree."""
+    """Finish or undo what was stopped; AuditError when log and files still don't agree."""
     done = finish(effects)
     last = _last_in_force(effects.log.entries())
     got = effects.config.routing_sha256()
@@ -68,7 +68,21 @@ def recover(effects: Effects) -> str:
             f"routing_config.json: hash {got[:12]}, the log's line {last.seq} ({last.event}, generation "
             f"{last.generation}) says {last.config_sha256[:12]}; cure: {_RESTORE}"
         )
+    _refuse_shortened(effects)
     return done
+
+
+def _refuse_shortened(effects: Effects) -> None:
+    """Find lines cut off from the end also where the file in force is an old one again."""
+    stored = effects.config.next_generation() - 1
+    logged = max((entry.generation for entry in effects.log.entries()), default=0)
+    if stored > max(logged, 1):
+        found = f"ends with generation {logged}" if logged else "is empty or missing"
+        raise AuditError(
+            f"routing_decisions.jsonl: {found}, and generation {stored} is stored, whose intent was logged "
+            "before: lines were cut off; cure: restore the log from a backup, or where there is none move "
+            "the generations that it lacks away from generations/"
+        )
 
 
 def finish(effects: Effects) -> str:
@@ -107,12 +121,8 @@ def finish(effects: Effects) -> str:
 
 def _adopt_first(effects: Effects) -> str:
     """Write the log's first entry where a workspace was made and stopped before it."""
+    _refuse_shortened(effects)
     first = effects.config.routing()
-    if first.generation != 1 or first.parent_sha256:
-        raise AuditError(
-            f"routing_decisions.jsonl: is empty or missing, and generation {first.generation} is in force; "
-            "cure: restore the log from a backup"
-        )
     effects.log.append(msgspec.structs.replace(intent_for(first, "first generation", effects), event="init"))
     return "the first generation was not logged; it is now"
 

@@ -8,6 +8,7 @@ stands behind the last newline was never acknowledged to anybody, and is cut off
 from __future__ import annotations
 
 import errno
+import fcntl
 import logging
 import os
 import secrets
@@ -21,8 +22,8 @@ from harnesslib.errors import DataError
 _log = logging.getLogger(__name__)
 _FILE_MODE = 0o644  # the umask takes its share away
 _CURES = {
-    errno.ENOSPC: "free space on the disk; the file is as it was before",
-    errno.EDQUOT: "free space in your quota; the file is as it was before",
+    errno.ENOSPC: "free space on the disk; no file was left half written",
+    errno.EDQUOT: "free space in your quota; no file was left half written",
     errno.EROFS: "the file system is read-only: mount it writable, or use a workspace elsewhere",
     errno.EACCES: "give this user write permission for the file and its folder",
     errno.EPERM: "give this user write permission for the file and its folder",
@@ -60,8 +61,10 @@ def read_if_there(path: Path) -> bytes | None:
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, *, durable: bool = True) -> Iterator[Path]:
     """Yield the path of a temporary file in the same folder; it becomes `path` when the block ends well.
+
+    Without `durable` readers still see the old file or the new one, but a power cut may leave an empty one.
 
     Raises
     ------
@@ -72,17 +75,19 @@ def replacing(path: Path) -> Iterator[Path]:
     try:
         with speaking(path, "write"):
             yield temporary
-            _sync(temporary, os.O_RDONLY)
+            if durable:
+                _sync(temporary, os.O_RDONLY)
             os.replace(temporary, path)  # noqa: PTH105 - the tests stop the program at this very call
-            sync_folder(path.parent)
+            if durable:
+                sync_folder(path.parent)
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
 
 
-def write_atomic(path: Path, data: bytes) -> None:
+def write_atomic(path: Path, data: bytes, *, durable: bool = True) -> None:
     """Replace `path` by `data`, on disk before this returns; a reader sees the old file or the new one."""
-    with replacing(path) as temporary:
+    with replacing(path, durable=durable) as temporary:
         descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, _FILE_MODE)
         try:
             _write_all(descriptor, data)
@@ -118,6 +123,34 @@ def sync_folder(path: Path) -> None:
     except OSError as error:
         if error.errno not in {errno.EINVAL, errno.ENOTSUP}:
             raise
+
+
+@contextmanager
+def claiming(folder: Path) -> Iterator[bool]:
+    """Claim a folder for the block; yields whether nobody else has it. The dead claim nothing."""
+    with speaking(folder, "claim"):
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield _claim(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _claim(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True  # network file systems lock no folders: there the caller's own care has to do
+    return True
+
+
+def sweep(folder: Path, name: str) -> None:
+    """Remove what killed writers of `name`, a pattern, left; only for who knows that nobody writes it now."""
+    with suppress(OSError):
+        for left in folder.glob(f".{name}.*.tmp"):
+            left.unlink(missing_ok=True)
 
 
 def whole_lines(data: bytes) -> tuple[list[bytes], bytes]:

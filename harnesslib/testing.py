@@ -131,7 +131,7 @@ def right_answer(request: ChatRequest) -> Reply:
 
 
 class FakeClient:
-    """An endpoint that answers as a function says.
+    """An endpoint that answers as a function says, and tells what its models can do if a test fills `can`.
 
     Parameters
     ----------
@@ -156,6 +156,7 @@ class FakeClient:
         self.requests: list[ChatRequest] = []
         self.timeouts: list[float] = []
         self.history: list[tuple[str, str]] = []
+        self.can: dict[str, tuple[str, ...]] = {}
         self.is_open = False
 
     async def __aenter__(self) -> Self:
@@ -188,6 +189,10 @@ class FakeClient:
         """Unload a model."""
         self.history.append(("unload", model))
         return self._can_unload
+
+    async def capabilities(self, model: str) -> tuple[str, ...] | None:
+        """Say what a model can do."""
+        return self.can.get(model)
 
 
 class _MemoryJournal:

@@ -15,10 +15,18 @@ import msgspec
 
 from harnesslib import processes, routing
 from harnesslib.config_manager import ConfigManager
-from harnesslib.errors import InputError
+from harnesslib.errors import AuditError, InputError
 from harnesslib.lock_manager import LockManager
 from harnesslib.ports import Client, Clock, Effects
-from harnesslib.records import EndpointConfig, HarnessConfig, LogEntry, Manifest, SimulatedWorld, Suite
+from harnesslib.records import (
+    EndpointConfig,
+    HarnessConfig,
+    LogEntry,
+    Manifest,
+    RoutingConfig,
+    SimulatedWorld,
+    Suite,
+)
 from harnesslib.routing_log import RoutingLog
 from harnesslib.run_store import RunStore
 from harnesslib.storage import write_atomic
@@ -98,6 +106,20 @@ class Workspace:
             folder=str(self.root),
         )
 
+    def stores(self) -> Effects:
+        """Return the effects without endpoints and suites, which need no ``harness.toml`` that is right."""
+        self.require()
+        return Effects(
+            clock=self.clock,
+            clients={},
+            config=self.config,
+            runs=self.runs,
+            log=self.log,
+            locks=self.locks,
+            events=NoEvents(),
+            suites={},
+        )
+
     def exists(self) -> bool:
         """Whether the folder is a workspace."""
         return (self.root / HARNESS_FILE).is_file()
@@ -121,6 +143,37 @@ class Workspace:
         self.suites(config)
         first = routing.initial(config, now=self.clock.now())
         digest = self.config.initialise(first)
+        self._log_first(first, digest, f"{len(config.models)} models, {len(config.phases)} phases")
+        return config
+
+    def migrate(self) -> tuple[RoutingConfig, Path]:
+        """Bring a ``routing_config.json`` of version 1.0 to the present one, as the log's first entry.
+
+        Stopped half way, it is made again, or its entry is written by the next change.
+
+        Returns
+        -------
+        The generation in force, and where the old file lies now.
+
+        Raises
+        ------
+        AuditError
+            The log knows a generation of the present version: the old file was put over it.
+        """
+        with self.locks.hold("routing", wait_s=30.0):
+            first = self.config.migrated(self.clock.now())
+            self.log.repair()
+            known = self.log.entries()
+            if known:
+                raise AuditError(
+                    f"{self.config.routing_path}: is of version 1.0, and the log has {len(known)} entries of "
+                    "a later one; cure: copy the generation that the log names last back from generations/"
+                )
+            digest, kept = self.config.migrate(first)
+            self._log_first(first, digest, f"from version 1.0, which lies in {kept.relative_to(self.root)}")
+        return first, kept
+
+    def _log_first(self, first: RoutingConfig, digest: str, summary: str) -> None:
         self.log.append(
             LogEntry(
                 seq=1,
@@ -128,10 +181,9 @@ class Workspace:
                 event="init",
                 generation=1,
                 config_sha256=digest,
-                summary=f"{len(config.models)} models, {len(config.phases)} phases",
+                summary=summary,
             )
         )
-        return config
 
     def require(self) -> None:
         """Raise InputError when the folder is no workspace."""

@@ -35,12 +35,15 @@ SOURCES = [
 
 PURE = (
     "conclusions",
+    "config_view",
     "harness_feedback_loop",
+    "litellm_config",
     "parsers",
     "planning",
     "records",
     "report/view",
     "routing",
+    "schemas",
     "scoring",
     "self_optimizing_policy",
     "stats",

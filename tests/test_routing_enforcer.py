@@ -405,7 +405,7 @@ def test_a_first_generation_without_its_entry_gets_it(effects):
 def test_a_log_that_is_gone_is_an_error_once_there_was_a_change(effects):
     enforce(effects)
     effects.log.path.unlink()
-    with pytest.raises(AuditError, match="is empty or missing, and generation 2 is in force"):
+    with pytest.raises(AuditError, match="is empty or missing, and generation 2 is stored"):
         routing_enforcer.recover(effects)
 
 

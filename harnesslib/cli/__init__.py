@@ -17,14 +17,16 @@ EXIT_INTERNAL = 70
 
 _COMMANDS = {
     "apply": ("harnesslib.cli.deciding", "Put what a cycle promoted in force, or show what would change."),
+    "config": ("harnesslib.cli.config", "Check, show, compare and migrate the two config files."),
     "cycle": ("harnesslib.cli.cycles", "Run one cycle: measure, decide, apply, prove, keep or undo."),
     "decide": ("harnesslib.cli.deciding", "Say what a cycle decided, gate by gate."),
     "demo": ("harnesslib.cli.cycles", "Make a demo workspace if there is none, and run one cycle in it."),
     "doctor": ("harnesslib.cli.setting_up", "Check the workspace and everything it needs."),
     "init": ("harnesslib.cli.setting_up", "Make a workspace."),
-    "log": ("harnesslib.cli.routes", "Show and verify the audit log."),
+    "lock": ("harnesslib.cli.locks", "Show who holds the locks, and clear what a dead holder left."),
+    "log": ("harnesslib.cli.log", "Show, verify and rotate the audit log."),
     "report": ("harnesslib.cli.cycles", "Render a cycle's HTML report again."),
-    "routes": ("harnesslib.cli.routes", "Show which model serves what, and why."),
+    "routes": ("harnesslib.cli.routes", "Show which model serves what and why, go back, or export it."),
     "run": ("harnesslib.cli.measuring", "Measure one model on one phase's suite."),
     "serve": ("harnesslib.cli.setting_up", "Serve simulated models over HTTP."),
     "suite": ("harnesslib.cli.measuring", "List and check suites."),

@@ -1,4 +1,4 @@
-"""``harness routes`` and ``log``: which model serves what, why, and since when."""
+"""``harness routes``: which model serves what, why, and since when."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ from pathlib import Path
 
 import click
 
+from harnesslib.cli.exports import export_command
+from harnesslib.cli.generations import diff_command, history_command, rollback_command
 from harnesslib.cli.output import json_option, show, table, workspace_option
-from harnesslib.errors import AuditError
-from harnesslib.records import LogEntry, Resolution, RoutingConfig
+from harnesslib.records import Resolution, RoutingConfig
 
 
 @click.group("routes")
 def routes_command() -> None:
-    """Show which model serves what, and why."""
+    """Show which model serves what and why, go back to a former routing, or export it."""
 
 
 @routes_command.command("list")
@@ -89,51 +90,26 @@ def _resolved(resolution: Resolution) -> str:
     return table(("call", resolution.model), rows)
 
 
-@click.group("log")
-def log_command() -> None:
-    """Show and verify the audit log."""
-
-
-@log_command.command("show")
+@routes_command.command("explain")
+@click.argument("model")
+@click.argument("phase")
 @workspace_option
 @json_option
-def show_log(workspace: Path, as_json: bool) -> int:
-    """Show every change of the routing, oldest first."""
-    from harnesslib.workspace import Workspace
+def explain_route(model: str, phase: str, workspace: Path, as_json: bool) -> int:
+    """Say why MODEL is routed as it is in PHASE, and what would change that.
 
-    with Workspace(workspace) as place:
-        place.require()
-        entries = place.log.entries()
-    show(entries, _entries(entries), as_json=as_json)
-    return 0
-
-
-def _entries(entries: tuple[LogEntry, ...]) -> str:
-    rows = [
-        (str(e.seq), f"{e.time:%Y-%m-%d %H:%M:%S}", e.event, str(e.generation), e.sha256[:12], e.summary)
-        for e in entries
-    ]
-    return table(("", "time (UTC)", "event", "generation", "hash", "what"), rows)
-
-
-@log_command.command("verify")
-@workspace_option
-@json_option
-def verify_log(workspace: Path, as_json: bool) -> int:
-    """Recompute the log's hash chain and compare its end with the routing in force.
-
-    Exits with 5 when a byte was changed, dropped or added.
+    The rule, since when it holds, the decisions and gates it stands on, and when it is measured again. MODEL
+    may be 'auto': whatever serves the phase best now.
     """
-    from harnesslib.routing_log import verify
+    from harnesslib.cli.explained import in_words
+    from harnesslib.route_explanation import explain
     from harnesslib.workspace import Workspace
 
     with Workspace(workspace) as place:
-        place.require()
-        audit = verify(place.log.path, place.config.routing_sha256())
-    lines = list(audit.problems) or [
-        f"{audit.entries} entries: the chain is whole and ends at the routing in force"
-    ]
-    show(audit, "\n".join(lines), as_json=as_json)
-    if audit.problems:
-        raise AuditError(f"{place.log.path}: {len(audit.problems)} problem(s); restore it from a backup")
+        explanation = explain(place.effects(endpoints=False), model, phase)
+    show(explanation, in_words(explanation), as_json=as_json)
     return 0
+
+
+for command in (diff_command, export_command, history_command, rollback_command):
+    routes_command.add_command(command)

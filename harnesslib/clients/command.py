@@ -141,6 +141,10 @@ class CommandClient:
         digest = await asyncio.to_thread(self._digest)
         return tuple(ModelInfo(id=model, digest=digest) for model in self._models)
 
+    async def capabilities(self, model: str) -> tuple[str, ...] | None:  # noqa: ARG002 - the protocol's
+        """Return none: a program does not tell what its models can do."""
+        return None
+
     async def unload(self, model: str) -> bool:  # noqa: ARG002 - the protocol's signature
         """Return false: a process ends with its request, and what it loads elsewhere is not known."""
         return False

@@ -40,6 +40,10 @@ class _Models(msgspec.Struct):
     models: tuple[_Model, ...]
 
 
+class _Show(msgspec.Struct):
+    capabilities: Any = None
+
+
 class OllamaClient(HttpClient):
     """An Ollama server.
 
@@ -93,6 +97,14 @@ class OllamaClient(HttpClient):
                 return loaded is not None
             await self._clock.sleep(_UNLOAD_POLL_S)
         return False
+
+    async def capabilities(self, model: str) -> tuple[str, ...] | None:
+        """Return what a model can do, without loading it; none where the server is too old to tell."""
+        answer = await self._ask("POST", self._api / "show", {"model": model}, MODELS_TIMEOUT_S)
+        shown = answer if isinstance(answer, Failure) else self._decode(answer, _Show)
+        if isinstance(shown, Failure) or not isinstance(shown.capabilities, list):
+            return None
+        return tuple(text_of(capability) for capability in shown.capabilities)
 
     async def _loaded(self) -> frozenset[str] | None:
         """Return what is loaded; none where the server doesn't tell."""

@@ -86,6 +86,10 @@ class OpenAICompatClient(HttpClient):
             self._is_built_in = any(known.owned_by == BUILT_IN_OWNER for known in listed.data)
         return self._is_built_in and await self._unload_by_generate(URL(self._base.origin()), model)
 
+    async def capabilities(self, model: str) -> tuple[str, ...] | None:  # noqa: ARG002 - the protocol's
+        """Return none: this API does not tell what a model can do."""
+        return None
+
     def _reply(self, completion: _Completion, answer: Answer) -> Reply | Failure:
         if completion.error is not None:
             return self._failed("endpoint reports an error", str(completion.error))

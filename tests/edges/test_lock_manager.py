@@ -204,7 +204,7 @@ def test_a_second_thread_is_refused_with_the_name_of_the_first(locks):
 
 
 def test_a_lock_whose_note_can_not_be_written_is_free_again(locks, monkeypatch):
-    def full(*_args) -> None:
+    def full(*_args, **_options) -> None:
         raise DataError("disk full")
 
     with monkeypatch.context() as patch:

@@ -164,6 +164,14 @@ def test_tests_need_the_dev_packages_and_a_run_is_content_with_them(clone: Clone
     assert "" == clone.run().stderr
 
 
+def test_the_benchmarks_run_in_the_clone_with_what_developers_have(clone: Clone) -> None:
+    (clone.folder / "benchmarks").mkdir()
+    (clone.folder / "benchmarks" / "run.py").write_text(JOB)
+    done = clone.run("bench", "--only", "lock")
+    assert f"job --only lock in {clone.folder} by {clone.folder}/.venv" == done.stdout.splitlines()[0]
+    assert 1 == clone.calls("requirements-dev.txt")
+
+
 def test_the_lab_lives_in_an_environment_of_its_own(clone: Clone) -> None:
     clone.run()
     done = clone.run("lab")  # jupyterlab is not really there

@@ -1,0 +1,192 @@
+"""A workspace whose routing is changed in every way there is, and a disk small enough to be filled.
+
+Tests load it by its path, and so do the processes that they start.
+"""
+
+from __future__ import annotations
+
+import errno
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from harnesslib import routing, routing_enforcer
+from harnesslib.config_manager import ConfigManager
+from harnesslib.lock_manager import LockManager
+from harnesslib.ports import Effects
+from harnesslib.records import (
+    Applied,
+    Decision,
+    Decisions,
+    Estimate,
+    PolicyConfig,
+    Recommendation,
+    RoutingConfig,
+    Settings,
+    Spec,
+    SpecSummary,
+    Summary,
+    Verification,
+    encode_pretty,
+)
+from harnesslib.routing_log import RoutingLog, verify
+from harnesslib.testing import EPOCH, FakeClock, MemoryEvents, MemoryRunStore, tiny_harness
+
+HARNESS = tiny_harness("steady", "better", "sprinter")
+SURE = Estimate(value=0.9, low=0.9, high=0.9, level=0.95, n=30, method="Wilson")
+
+
+def effects_of(root: Path) -> Effects:
+    """Return what a new process would work with."""
+    return Effects(
+        clock=FakeClock(),
+        clients={},
+        config=ConfigManager(root),
+        runs=MemoryRunStore(),
+        log=RoutingLog(root / "routing_decisions.jsonl"),
+        locks=LockManager(root / ".locks", command="pytest"),
+        events=MemoryEvents(),
+        suites={},
+    )
+
+
+def workspace(root: Path) -> Effects:
+    """Make a workspace whose first generation is in force and logged."""
+    root.mkdir(exist_ok=True)
+    effects = effects_of(root)
+    effects.config.initialise(routing.initial(HARNESS, now=EPOCH))
+    routing_enforcer.recover(effects)
+    return effects
+
+
+def _decision(action: str, model: str, fallback: str | None = None) -> Decision:
+    spec = Spec(model=model, phase="atomic", settings=Settings())
+    recommendation = Recommendation(
+        id=f"atomic-{action}-{model}",
+        action=action,
+        phase="atomic",
+        spec=spec,
+        hypothesis="h",
+        fallback_model=fallback,
+    )
+    return Decision(
+        id=f"run:{recommendation.id}",
+        recommendation=recommendation,
+        verdict="PROMOTE",
+        gates=(),
+        reason=f"{action} {model}",
+        effect=SURE,
+    )
+
+
+PROMOTION, DENIAL = _decision("promote", "better"), _decision("deny", "sprinter", "better")
+
+
+def _summary() -> Summary:
+    measured = [
+        SpecSummary(
+            spec=Spec(model=model.id, phase="atomic", settings=Settings()),
+            stage="confirm",
+            samples=30,
+            outcomes={"pass": 27},
+            served=SURE,
+            skill=SURE,
+            restraint=SURE,
+            latency_p50_s=SURE,
+            latency_p95_s=SURE,
+            infra_share=0.0,
+            requests=30,
+            input_tokens=0,
+            output_tokens=0,
+            cost=0.0,
+            cases=(),
+        )
+        for model in HARNESS.models
+    ]
+    return Summary(run_id="run", specs=tuple(measured), comparisons=(), sessions=(), leaders={})
+
+
+def enforce(effects: Effects) -> RoutingConfig:
+    """Promote `better`, and deny `sprinter`."""
+    decisions = Decisions(run_id="run", decisions=(PROMOTION, DENIAL))
+    return routing_enforcer.enforce(decisions, _summary(), effects, policy=PolicyConfig())
+
+
+def confirm(effects: Effects) -> RoutingConfig:
+    """Keep the promotion, and take the denial back."""
+    kept = Verification(decision_id=PROMOTION.id, kept=True, effect=SURE, p_value=0.01, reason="r")
+    return _settle(effects, kept)
+
+
+def take_back(effects: Effects) -> RoutingConfig:
+    """Keep nothing: the old file is back."""
+    return _settle(effects)
+
+
+def _settle(effects: Effects, *kept: Verification) -> RoutingConfig:
+    generation = max(entry.generation for entry in effects.log.entries() if entry.event == "applied")
+    return routing_enforcer.settle(
+        Applied(run_id="run", generation_before=1, generation=generation), kept, effects
+    )
+
+
+def roll_back(effects: Effects) -> RoutingConfig:
+    """Put the first generation in force again, as a person does."""
+    return routing_enforcer.rollback(1, effects, reason="r")
+
+
+CHANGES = {
+    "enforce": (lambda _effects: None, enforce),
+    "confirm": (enforce, confirm),
+    "take back": (enforce, take_back),
+    "roll back": (enforce, roll_back),
+}
+"""Name -> what comes before, and the change itself."""
+
+
+def assert_agreement(root: Path) -> None:
+    """Log and file agree, no byte of the log was changed, and what is in force is stored."""
+    effects = effects_of(root)
+    in_force = effects.config.routing()
+    digest = effects.config.routing_sha256()
+    assert () == verify(effects.log.path, digest, in_force.generation).problems
+    assert in_force == effects.config.generation(in_force.generation)
+    assert effects.config.routing_path.read_bytes() == encode_pretty(in_force)
+
+
+@contextmanager
+def small_disk(folder: Path) -> Iterator[str]:
+    """Mount a disk of 256 kB in memory; yields why not where that is not allowed, and "" otherwise."""
+    mount, umount = shutil.which("mount"), shutil.which("umount")
+    if not (mount and umount):
+        yield "there is no mount command"
+        return
+    folder.mkdir()
+    command = [mount, "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(folder)]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    if done.returncode:
+        yield done.stderr.strip()
+        return
+    try:
+        yield ""
+    finally:
+        subprocess.run([umount, str(folder)], check=True)
+
+
+def remount(folder: Path, *, writable: bool) -> None:
+    """Make a mounted disk read-only, or writable again."""
+    command = [shutil.which("mount"), "-o", f"remount,{'rw' if writable else 'ro'}", str(folder)]
+    subprocess.run(command, check=True)
+
+
+def fill(path: Path) -> None:
+    """Write until the disk is full."""
+    with path.open("wb", buffering=0) as file:
+        try:
+            while True:
+                file.write(b"x" * 4096)
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
