@@ -100,7 +100,7 @@ def _plan(place: Workspace, run_id: str) -> Plan:
             phase=phase,
             suite=phase,
             suite_version="1",
-            suite_hash=place.suites(config)[phase].content_hash,
+            suite_hash=place.suites(config)[config.phases[phase].suite].content_hash,
             baseline=routing.baselines[phase].spec,
             candidates=tuple(
                 Spec(model=model.id, phase=phase, settings=config.settings_of(model.id, phase))

@@ -137,7 +137,7 @@ def demo(folder) -> Workspace:
     world = files("harnesslib.simulator").joinpath("demo.toml").read_text(encoding="utf-8")
     world = world.replace("accuracy = 0.78", "accuracy = 0.5")
     toml = files("harnesslib.cli").joinpath("demo_harness.toml").read_text(encoding="utf-8")
-    place.initialise(toml.replace("concurrency = 12", "concurrency = 3"), {"simulated_models.toml": world})
+    place.initialise(toml.replace("concurrency = 24", "concurrency = 3"), {"simulated_models.toml": world})
     return place
 
 
