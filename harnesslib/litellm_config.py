@@ -63,8 +63,8 @@ def litellm_config(config: RoutingConfig, harness: HarnessConfig, addresses: Map
         serving = next((rule for rule in served if rule.model == baseline.spec.model), None)
         if serving is None:
             raise InputError(
-                f"LiteLLM can't serve '{phase}': {', '.join(left_out)}; cure: list '{baseline.spec.model}' in "
-                "[[models]] of harness.toml, at an endpoint with an address"
+                f"LiteLLM can't serve '{phase}': {', '.join(left_out)}; cure: list '{baseline.spec.model}' "
+                "in [[models]] of harness.toml, at an endpoint with an address"
             )
         groups.append(_group(phase, serving, harness, addresses))
         groups += [_group(f"{phase}/{rule.model}", rule, harness, addresses) for rule in served]
