@@ -95,12 +95,13 @@ def _failed() -> GateResult:
 
 def _plan(place: Workspace, run_id: str) -> Plan:
     config, routing = place.config.harness(), place.config.routing()
+    suites = place.suites(config)
     phases = tuple(
         PhasePlan(
             phase=phase,
-            suite=phase,
+            suite=config.phases[phase].suite,
             suite_version="1",
-            suite_hash=place.suites(config)[config.phases[phase].suite].content_hash,
+            suite_hash=suites[config.phases[phase].suite].content_hash,
             baseline=routing.baselines[phase].spec,
             candidates=tuple(
                 Spec(model=model.id, phase=phase, settings=config.settings_of(model.id, phase))

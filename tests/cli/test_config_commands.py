@@ -14,14 +14,60 @@ import pytest
 from harnesslib.cli import main
 from harnesslib.records import RoutingConfig, decode
 from harnesslib.schemas import RECORDS, schema
+from harnesslib.simulator.truth import DEMO_WORLD
+from harnesslib.workspace import Workspace
 
-GOLDEN = Path(__file__).resolve().parents[1] / "golden"
+HARNESS = """
+version = 1
+
+[endpoints.demo]
+client = "openai_compat"
+simulator = "simulated_models.toml"
+concurrency = 12
+
+[[models]]
+id = "steady"
+endpoint = "demo"
+
+[[models]]
+id = "twin"
+endpoint = "demo"
+
+[[models]]
+id = "sprinter"
+endpoint = "demo"
+
+[[models]]
+id = "better"
+endpoint = "demo"
+
+[[models]]
+id = "sleepy"
+endpoint = "demo"
+phases = ["atomic"]
+settings = { timeout_s = 0.4 }
+
+[phases.atomic]
+suite = "atomic"
+baseline = "steady"
+
+[phases.atomic.settings]
+timeout_s = 3.0
+
+[phases.extended]
+suite = "extended"
+baseline = "steady"
+
+[phases.extended.settings]
+timeout_s = 10.0
+"""
 
 
 @pytest.fixture(scope="module")
 def template(tmp_path_factory) -> Path:
     root = tmp_path_factory.mktemp("workspace") / "demo"
-    assert main(["init", "--demo", str(root)]) == 0
+    with Workspace(root) as place:
+        place.initialise(HARNESS, {"simulated_models.toml": DEMO_WORLD.read_text("utf-8")})
     return root
 
 

@@ -143,7 +143,17 @@ def demo(folder) -> Workspace:
 
 def seen(sample: Sample) -> dict:
     """Return what does not depend on the time of day or on how fast things went."""
-    timed = {"run_id", "started_at", "latency_s", "elapsed_s", "ttfb_s", "load_s", "position", "concurrency"}
+    timed = {
+        "run_id",
+        "started_at",
+        "latency_s",
+        "elapsed_s",
+        "ttfb_s",
+        "load_s",
+        "position",
+        "concurrency",
+        "idle_s",
+    }
     return {name: value for name, value in msgspec.to_builtins(sample).items() if name not in timed}
 
 
