@@ -95,7 +95,9 @@ class RunStore:
         path = self.path(run_id) / MANIFEST
         data = read_if_there(path)
         if data is None:
-            raise DataError(f"{path}: there is no run '{run_id}'; cure: `harness history` lists the runs")
+            raise DataError(
+                f"{path}: there is no run '{run_id}'; cure: name one of the folders there, or 'last'"
+            )
         return decode(data, Manifest, str(path))
 
     def manifests(self) -> tuple[Manifest, ...]:

@@ -6,7 +6,9 @@ import atexit
 import os
 import platform
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
@@ -314,18 +316,26 @@ def open_cycle(root: Path | str = ".", run_id: str = "") -> Cycle:
     LockedError
         Another cycle works in this workspace.
     """
-    from harnesslib.meta_harness_loop import Cycle
-
     workspace = Workspace(nearest(root))
     workspace.require()
     if run_id and workspace.runs.manifest(run_id).status == "done":
-        return Cycle(workspace.effects(endpoints=False), run_id)
+        return _cycle(workspace.effects(endpoints=False), run_id)
     keep = ExitStack()
     atexit.register(keep.close)
     keep.enter_context(workspace.locks.hold("cycle", wait_s=0.5))
     keep.callback(workspace.close)
     run_id = run_id or workspace.new_cycle()
-    return Cycle(workspace.effects(run_id), run_id)
+    with ThreadPoolExecutor(1) as beside:
+        # The built-in server takes as long to start as the statistics take to load.
+        effects = beside.submit(workspace.effects, run_id)
+        import_module("harnesslib.meta_harness_loop")
+        return _cycle(effects.result(), run_id)
+
+
+def _cycle(effects: Effects, run_id: str) -> Cycle:
+    from harnesslib.meta_harness_loop import Cycle
+
+    return Cycle(effects, run_id)
 
 
 def load_samples(root: Path | str, run_id: str) -> pd.DataFrame:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import threading
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -116,6 +118,8 @@ def run_cycle(place: Workspace, run_id: str, *, timeout_s: float | None, quiet: 
     run_id = _unfinished(place, run_id) or place.new_cycle({"resumed": False})
     folder = place.runs.path(run_id)
     os.environ["HARNESS_COMMAND"] = "harness cycle"
+    # While the kernel works there is time to load what renders the report.
+    threading.Thread(target=import_module, args=("harnesslib.report.page",), daemon=True).start()
     try:
         with progress(partial(place.runs.read_events, run_id), "starting the notebook kernel", quiet=quiet):
             run_notebook(
