@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from harnesslib.stats.guards import sign_flip_p
 from harnesslib.stats.paired import null_law
 
-PREFIXES = (1, 2, 4, 8)
+PREFIXES = (1, 2, 4, 8, 16, 32)
 """Lengths of the start of a session that are looked at."""
 
 
@@ -47,7 +47,8 @@ def prefix_p(failed: Sequence[bool]) -> float:
     Returns
     -------
     float
-        Smallest exact p-value over starts of 1, 2, 4 and 8 calls, times the number of starts looked at.
+        Smallest exact p-value over starts of 1, 2, 4, 8, 16 and 32 calls, times the number of starts looked
+        at: as many calls fail first as are started at once.
 
     Notes
     -----

@@ -100,12 +100,12 @@ def edit(root: Path, old: str, new: str, name: str = "harness.toml") -> None:
 def test_a_new_workspace_has_no_problem(harness):
     code, said, _ = harness("config", "check")
     assert 0 == code
-    assert "suite atomic-quick, suite extended-quick, routing against harness.toml: all good." in said
+    assert "suite atomic, suite extended, routing against harness.toml: all good." in said
     assert [] == json.loads(harness("config", "check", "--json")[1])["problems"]
 
 
 def test_problems_of_both_files_are_named_at_once(harness, root):
-    edit(root, "concurrency = 24", "concurency = 24")
+    edit(root, "concurrency = 12", "concurency = 12")
     edit(root, '"allow": true', '"allow": "yes"', "routing_config.json")
     code, said, _ = harness("config", "check")
     assert 2 == code
@@ -122,7 +122,7 @@ def test_a_fallback_chain_that_leads_nowhere_is_found(harness, root):
 
 
 def test_a_suite_that_can_not_be_loaded_is_found(harness, root):
-    edit(root, 'suite = "atomic-quick"', 'suite = "atomik.toml"')
+    edit(root, 'suite = "atomic"', 'suite = "atomik.toml"')
     code, said, _ = harness("config", "check")
     assert (2, True) == (code, "suite 'atomik.toml': not found" in said)
 
@@ -150,7 +150,7 @@ def test_every_setting_is_shown_with_what_is_a_default(harness):
     told = json.loads(said)
     settings = {each["key"]: (each["value"], each["given"]) for each in told["settings"]}
     assert 0 == code
-    assert (24, True) == settings["endpoints.demo.concurrency"]
+    assert (12, True) == settings["endpoints.demo.concurrency"]
     assert (0.05, False) == settings["policy.alpha"]
     assert (0.4, True) == settings["models.sleepy.settings.timeout_s"]
     asked = {(each["model"], each["phase"]): each["settings"] for each in told["effective"]}

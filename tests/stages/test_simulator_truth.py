@@ -135,7 +135,7 @@ def test_the_demo_world_declares_what_its_story_needs():
     assert max(extended, key=extended.__getitem__) == "better"
     assert extended["sprinter"] < 0.1
     assert models["eager"].phases["atomic"].restraint < 0.5
-    assert models["sleepy"].load_s > 0.4
+    assert models["sleepy"].load_s > 0.3
     assert all(model.about for model in world.models)
 
 

@@ -21,11 +21,15 @@ def test_sessions_that_agree_prove_nothing() -> None:
 
 def test_failures_at_the_start_are_seen_and_the_same_number_later_is_not() -> None:
     first, later = [True] * 4 + [False] * 44, [False] * 20 + [True] * 4 + [False] * 24
-    # 4 failures exactly in the first 4 of 48: 4 lengths / C(48, 4)
-    assert coldstart.prefix_p(first) == pytest.approx(4 / 194580)
+    # 4 failures exactly in the first 4 of 48: 6 lengths / C(48, 4)
+    assert coldstart.prefix_p(first) == pytest.approx(6 / 194580)
     assert coldstart.prefix_p(later) == 1.0
     assert coldstart.prefix_p([False] * 10) == 1.0
     assert coldstart.prefix_p([]) == 1.0
+
+
+def test_as_many_calls_fail_first_as_were_started_at_once() -> None:
+    assert coldstart.prefix_p([True] * 24 + [False] * 11) < 0.001
 
 
 def test_the_prefix_test_holds_its_error() -> None:
