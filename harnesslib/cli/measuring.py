@@ -126,9 +126,10 @@ def list_suites(as_json: bool) -> int:
 @json_option
 def check_suites(suites: tuple[str, ...], as_json: bool) -> int:
     """Check SUITES (names or files; default: those that come with harnesslib)."""
-    from harnesslib.suites import check, load_suite, packaged
+    from harnesslib.suite_proof import prove
+    from harnesslib.suites import load_suite, packaged
 
-    problems = {name: check(load_suite(name, root=Path())) for name in suites or packaged()}
+    problems = {name: prove(load_suite(name, root=Path())) for name in suites or packaged()}
     lines = [
         f"{name}: {'good' if not found else f'{len(found)} problems'}" for name, found in problems.items()
     ]
