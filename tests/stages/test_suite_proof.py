@@ -53,3 +53,9 @@ def test_a_case_that_silence_passes_though_it_asks_for_more_is_no_call_case():
     either = with_turn(accept=((call,), ()))
     assert either.cases[0].wants_call is False
     assert prove(either) == ()
+
+
+def test_no_id_of_a_packaged_case_was_ever_renamed_or_dropped():
+    golden = Path(__file__).resolve().parents[1] / "golden" / "case_ids.txt"
+    now = {case.id for name in packaged() for case in load_suite(name, root=Path()).cases}
+    assert set(golden.read_text("utf-8").split()) - now == set()
