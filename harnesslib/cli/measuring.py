@@ -174,3 +174,51 @@ def import_suite(kind: str, path: Path, output: Path | None, as_json: bool) -> i
     }
     show(facts, "\n".join(lines), as_json=as_json)
     return 0
+
+
+@suite_command.command("explain")
+@click.argument("kind", metavar="FORMAT", type=click.Choice(["bfcl"]))
+@click.argument("path", type=click.Path(path_type=Path))
+@click.argument("run")
+@workspace_option
+@json_option
+def explain_suite(kind: str, path: Path, run: str, workspace: Path, as_json: bool) -> int:  # noqa: ARG001
+    """Name every difference between another benchmark's verdict and ours, over the samples of RUN.
+
+    FORMAT is bfcl: PATH is the question file that the run's suite was imported from.
+    """
+    from harnesslib.scoring.bfcl import RULES, explain
+    from harnesslib.suites.bfcl import import_suite, read_questions
+    from harnesslib.workspace import Workspace
+
+    cases = {case.id: case for case in import_suite(path).suite.cases}
+    questions = {question.id: question for question in read_questions(path) if question.id in cases}
+    with Workspace(workspace) as place:
+        samples = [sample for sample in place.runs.samples(run) if sample.case_id in questions]
+    if not samples:
+        raise InputError(
+            f"run {run}: it holds no sample of {path}; expected a run on the suite imported from it"
+        )
+    found = [
+        {
+            "case": sample.case_id,
+            "repeat": sample.repeat,
+            "rule": difference.rule,
+            "detail": difference.detail,
+        }
+        for sample in samples
+        if sample.latency_s is not None
+        for difference in explain(
+            questions[sample.case_id],
+            cases[sample.case_id],
+            sample.turns,
+            sample.detail if sample.outcome == "malformed" else "",
+        )
+    ]
+    lines = [
+        f"{one['case']}, repeat {one['repeat']}: {RULES.get(str(one['rule']), one['detail'])}"
+        for one in found
+    ]
+    lines.append(f"{len(samples)} samples, {len(found)} differences")
+    show(found, "\n".join(lines), as_json=as_json)
+    return 0
