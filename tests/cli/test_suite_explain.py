@@ -20,10 +20,25 @@ BELL = {
 
 def sample(case_id: str, run_id: str, outcome: str, turns=()) -> Sample:
     return Sample(
-        run_id=run_id, stage="run", spec_id="s", model="m", requested_model="m", served_model="m", phase="p",
-        case_id=case_id, skill="irrelevance", wants_call=False, repeat=0, seed=1, position=0,
-        started_at=EPOCH, outcome=outcome, detail="call 1: the arguments are not JSON", turns=turns, latency_s=0.1,
-    )  # fmt: skip
+        run_id=run_id,
+        stage="run",
+        spec_id="s",
+        model="m",
+        requested_model="m",
+        served_model="m",
+        phase="p",
+        case_id=case_id,
+        skill="irrelevance",
+        wants_call=False,
+        repeat=0,
+        seed=1,
+        position=0,
+        started_at=EPOCH,
+        outcome=outcome,
+        detail="call 1: the arguments are not JSON",
+        turns=turns,
+        latency_s=0.1,
+    )
 
 
 @pytest.fixture
