@@ -67,7 +67,11 @@ def test_asked_in_words_a_simulated_model_solves_the_same_cases_as_with_the_fiel
         jobs = [
             Assignment(
                 stage="run",
-                spec=Spec(model=model, phase="atomic", settings=structs.replace(settings, variant=variant)),
+                spec=Spec(
+                    model=model,
+                    phase="atomic",
+                    settings=structs.replace(settings, variant=variant, timeout_s=30.0),
+                ),
                 case_id=case.id,
                 repeat=0,
                 position=0,
