@@ -234,3 +234,9 @@ def test_a_model_just_added_to_harness_toml_is_measured_as_it_stands_there():
     result = bed.run("new")
     assert {"new"} == bed.models_asked
     assert 7.0 == result.resolution.settings.timeout_s
+
+
+def test_each_sample_says_how_many_its_endpoint_was_given_at_once_and_how_long_the_model_was_idle():
+    samples = Bed().run().samples
+    assert {2} == {sample.level for sample in samples}
+    assert {True, False} == {sample.idle_s is None for sample in samples}

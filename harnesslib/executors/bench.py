@@ -119,7 +119,8 @@ class Bench:
         await self._gates[name].rest()
         position = self._positions[assignment.stage]
         self._positions[assignment.stage] += 1
-        placed = msgspec.structs.replace(assignment, position=position, idle_s=self._idle(spec.model))
+        seen = {"position": position, "idle_s": self._idle(spec.model), "level": self._gates[name].pace.level}
+        placed = msgspec.structs.replace(assignment, **seen)
         suite, case = self._cases[spec.phase, assignment.case_id]
         self._working[name] += 1
         try:

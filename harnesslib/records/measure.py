@@ -125,6 +125,7 @@ class Assignment(Record):
     cold: bool = False
     warmup_s: float | None = None
     idle_s: float | None = None
+    level: int = 0
 
     @property
     def key(self) -> SampleKey:
@@ -138,7 +139,8 @@ class Sample(Record):
     `position` counts the samples of this stage in the order they were started; `session` counts loads of
     the model on purpose (0 where it was not unloaded). `cold` is true where nobody had used the model
     since it was unloaded. `warmup_s` is how long the warm-up of its session took, `idle_s` how
-    long the model had not answered anybody in this run (none before its first answer). `latency_s` is time
+    long the model had not answered anybody in this run (none before its first answer), `level` how
+    many samples its endpoint was given at the same time at the most. `latency_s` is time
     waiting for the endpoint, all turns, back-off excluded; none for a sample without an answer.
     `elapsed_s` is what a user waited, retries included.
     """
@@ -163,6 +165,7 @@ class Sample(Record):
     cold: bool = False
     warmup_s: float | None = None
     idle_s: float | None = None
+    level: int = 0
     turns: tuple[tuple[Call, ...], ...] = ()
     text: str = ""
     latency_s: float | None = None

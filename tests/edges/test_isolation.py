@@ -153,6 +153,7 @@ def seen(sample: Sample) -> dict:
         "position",
         "concurrency",
         "idle_s",
+        "level",
     }
     return {name: value for name, value in msgspec.to_builtins(sample).items() if name not in timed}
 
