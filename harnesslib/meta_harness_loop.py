@@ -122,16 +122,7 @@ class Cycle:
         if not promoted:
             return ()
         self._say("verify", _SAID["verification"])
-        evidence = self._verification_evidence(promoted)
-        return tuple(
-            policy.verify(
-                decision,
-                evidence,
-                policy=self.config.policy,
-                phase=self.config.phases[decision.recommendation.phase],
-            )
-            for decision in promoted
-        )
+        return self._verified(promoted, self._verification_evidence(promoted))
 
     def keep(self) -> Verifications:
         """Keep what was confirmed, take back what was not."""
@@ -286,9 +277,21 @@ class Cycle:
             policy=self.config.policy,
         )
 
+    def _verified(self, promoted: tuple[Decision, ...], evidence: Summary) -> tuple[Verification, ...]:
+        return tuple(
+            policy.verify(
+                decision,
+                evidence,
+                policy=self.config.policy,
+                phase=self.config.phases[decision.recommendation.phase],
+            )
+            for decision in promoted
+        )
+
     def _keep(self) -> Verifications:
-        applied, verifications = self.enforce(), self.verify()
-        promoted = self.decide().promoted
+        applied, promoted = self.enforce(), self.decide().promoted
+        evidence = self._verification_evidence(promoted) if promoted else None
+        verifications = self._verified(promoted, evidence) if evidence else ()
         generation = applied.generation
         if promoted:
             settled = routing_enforcer.settle(applied, verifications, self.effects)
@@ -299,7 +302,7 @@ class Cycle:
             generation_applied=applied.generation,
             generation=generation,
             verifications=verifications,
-            evidence=self._verification_evidence(promoted) if promoted else None,
+            evidence=evidence,
         )
 
     def _conclude(self) -> CycleOutcome:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import msgspec
 
 from harnesslib import routing
-from harnesslib.errors import HarnessError, InputError
+from harnesslib.errors import EXIT_INTERRUPTED, HarnessError, InputError
 from harnesslib.executors.attempt import Target as Target
 from harnesslib.executors.attempt import WarmUp as WarmUp
 from harnesslib.executors.attempt import take as take
@@ -31,8 +31,6 @@ from harnesslib.records import (
 )
 from harnesslib.records.base import Record
 from harnesslib.summarize import summarize
-
-EXIT_INTERRUPTED = 130
 
 
 class RunOptions(Record):

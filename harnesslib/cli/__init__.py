@@ -10,9 +10,8 @@ from importlib import import_module
 
 import click
 
-from harnesslib.errors import EXIT_INPUT, HarnessError
+from harnesslib.errors import EXIT_INPUT, EXIT_INTERRUPTED, HarnessError
 
-EXIT_INTERRUPTED = 130
 EXIT_INTERNAL = 70
 
 _COMMANDS = {
