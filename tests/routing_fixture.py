@@ -98,9 +98,9 @@ def _summary() -> Summary:
             latency_p95_s=SURE,
             infra_share=0.0,
             requests=30,
-            input_tokens=0,
-            output_tokens=0,
-            cost=0.0,
+            input_tokens=None,
+            output_tokens=None,
+            cost=None,
             cases=(),
         )
         for model in HARNESS.models

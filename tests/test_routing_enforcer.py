@@ -135,9 +135,9 @@ def measured(spec: Spec) -> SpecSummary:
         latency_p95_s=estimate(0.2),
         infra_share=0.0,
         requests=30,
-        input_tokens=0,
-        output_tokens=0,
-        cost=0.0,
+        input_tokens=None,
+        output_tokens=None,
+        cost=None,
         cases=(),
     )
 

@@ -140,9 +140,9 @@ def _summary(run_id: str, decisions: Decisions) -> Summary:
             latency_p95_s=_share(0.04),
             infra_share=0.0,
             requests=105,
-            input_tokens=0,
-            output_tokens=0,
-            cost=0.0,
+            input_tokens=None,
+            output_tokens=None,
+            cost=None,
             cases=(),
         )
         for decision in decisions.promoted

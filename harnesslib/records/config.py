@@ -44,13 +44,16 @@ class SettingsPatch(Record):
 
 
 class ModelConfig(Record):
-    """A model that may serve. `phases` empty = all phases. Prices are per million tokens."""
+    """A model that may serve. `phases` empty = all phases.
+
+    Prices are per million tokens; 0 is free, none is unknown.
+    """
 
     id: str
     endpoint: str
     phases: tuple[str, ...] = ()
-    price_input: float = 0.0
-    price_output: float = 0.0
+    price_input: float | None = None
+    price_output: float | None = None
     settings: SettingsPatch = SettingsPatch()
 
 

@@ -18,6 +18,12 @@ def summarize_spec(spec: Spec, stage: str, samples: Sequence[Sample]) -> SpecSum
     """
     counts = Counter(sample.outcome for sample in samples)
     valid = len(samples) - counts["infra_error"]
+    tokens = [
+        (sample.input_tokens, sample.output_tokens)
+        for sample in samples
+        if sample.input_tokens is not None and sample.output_tokens is not None
+    ]
+    costs = [sample.cost for sample in samples if sample.cost is not None]
     times = [time for time in map(answer_time, samples) if time is not None]
     return SpecSummary(
         spec=spec,
@@ -31,10 +37,12 @@ def summarize_spec(spec: Spec, stage: str, samples: Sequence[Sample]) -> SpecSum
         latency_p95_s=intervals.quantile(times, 0.95),
         infra_share=counts["infra_error"] / len(samples),
         requests=sum(sample.requests for sample in samples),
-        input_tokens=sum(sample.input_tokens for sample in samples),
-        output_tokens=sum(sample.output_tokens for sample in samples),
-        cost=math.fsum(sample.cost for sample in samples),
+        input_tokens=sum(read for read, _ in tokens) if tokens else None,
+        output_tokens=sum(written for _, written in tokens) if tokens else None,
+        cost=math.fsum(costs) if costs else None,
         cases=_case_results(samples),
+        token_samples=len(tokens),
+        cost_samples=len(costs),
     )
 
 
