@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import signal
 
+import hypothesis
 import pytest
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell starts background jobs deaf to Ctrl-C; the tests of interrupts need ears.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# How long an example takes says how busy the machine is, and how much was imported before.
+hypothesis.settings.register_profile(
+    "harnesslib", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("harnesslib")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

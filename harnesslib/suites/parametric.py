@@ -81,7 +81,9 @@ def _filled(case: Case, place: int) -> Case:
 
 def _turn(turn: Turn, row: Mapping[str, Any]) -> Turn:
     accept = tuple(tuple(_call(expected, row) for expected in alternative) for alternative in turn.accept)
-    return Turn(user=_text(turn.user, row), accept=accept, reply=_text(turn.reply, row))
+    return msgspec.structs.replace(
+        turn, user=_text(turn.user, row), accept=accept, reply=_text(turn.reply, row)
+    )
 
 
 def _call(expected: ExpectedCall, row: Mapping[str, Any]) -> ExpectedCall:
