@@ -89,7 +89,9 @@ def test_a_folder_becomes_a_suite_that_loads_and_names_what_is_not_in_it(tmp_pat
         "simple_python_1",
         "simple_python_2",
     ]
-    assert imported.left_out == ()
+    assert [(one.id, one.reason) for one in imported.left_out] == [
+        ("live_relevance_1-0-0", "asks with the words of live_relevance_0-0-0")
+    ]
     assert imported.not_read == ("BFCL_v4_multi_turn_base.json",)
     (tmp_path / "suite.json").write_bytes(encode(suite))
     assert load_suite("suite.json", root=tmp_path) == suite
