@@ -137,11 +137,47 @@ def roll_back(effects: Effects) -> RoutingConfig:
     return routing_enforcer.rollback(1, effects, reason="r")
 
 
+EDITED = """
+version = 1
+
+[endpoints.local]
+base_url = "http://127.0.0.1:9/v1"
+
+[[models]]
+id = "steady"
+endpoint = "local"
+settings = { timeout_s = 9.0 }
+
+[[models]]
+id = "newcomer"
+endpoint = "local"
+
+[phases.atomic]
+suite = "atomic"
+baseline = "steady"
+
+[phases.extended]
+suite = "extended"
+baseline = "newcomer"
+"""
+
+
+def edit_harness_file(effects: Effects) -> None:
+    """Write a file with other settings, a new model and a new phase."""
+    effects.config.harness_path.write_text(EDITED)
+
+
+def synchronise(effects: Effects) -> RoutingConfig:
+    """Take the edited file over."""
+    return routing_enforcer.synchronise(effects)
+
+
 CHANGES = {
     "enforce": (lambda _effects: None, enforce),
     "confirm": (enforce, confirm),
     "take back": (enforce, take_back),
     "roll back": (enforce, roll_back),
+    "synchronise": (edit_harness_file, synchronise),
 }
 """Name -> what comes before, and the change itself."""
 
