@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 import msgspec
 
-from harnesslib import processes, routing
+from harnesslib import machine_locks, processes, routing
 from harnesslib.config_manager import ConfigManager
 from harnesslib.errors import AuditError, InputError
 from harnesslib.lock_manager import LockManager
@@ -106,6 +106,7 @@ class Workspace:
             world=self._world(config),
             endpoints=reached,
             folder=str(self.root),
+            machine_locks=self.machine_locks() if endpoints else None,
         )
 
     def stores(self) -> Effects:
@@ -121,6 +122,10 @@ class Workspace:
             events=NoEvents(),
             suites={},
         )
+
+    def machine_locks(self) -> LockManager:
+        """Return the locks that hold for all workspaces of this user on this machine."""
+        return LockManager(machine_locks.folder(), command=_command())
 
     def exists(self) -> bool:
         """Whether the folder is a workspace."""
