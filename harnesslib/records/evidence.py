@@ -44,6 +44,8 @@ class SpecSummary(Record):
 
     Tokens are summed over the `token_samples` that know both numbers, `cost` over the `cost_samples` that
     know it; none where no sample does. Files of older versions don't hold these two counts.
+    `selected` is true where its cases were chosen because the baseline failed them: its shares then say
+    nothing about the suite.
     """
 
     spec: Spec
@@ -63,6 +65,26 @@ class SpecSummary(Record):
     cases: tuple[CaseResult, ...]
     token_samples: int | None = None
     cost_samples: int | None = None
+    selected: bool = False
+
+
+class LookResult(Record):
+    """One look at a comparison that is measured in rounds.
+
+    `fraction` is the share of the planned information; `statistic` the candidate's weighted passes, of which
+    `critical` would have been enough (none: no number would); `spent` the error spent so far. `futile` says
+    that the gain looked for has become implausible.
+    """
+
+    round: int
+    fraction: float
+    statistic: int
+    critical: int | None
+    spent: float
+    crossed: bool
+    futile: bool
+    effect: float | None
+    calls: int
 
 
 class Comparison(Record):
@@ -94,6 +116,7 @@ class Comparison(Record):
     overdispersion_p: float | None
     dropped_blocks: int = 0
     restraint_p_value: float | None = None
+    looks: tuple[LookResult, ...] = ()
 
 
 class SessionComparison(Record):
