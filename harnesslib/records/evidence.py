@@ -42,10 +42,10 @@ class CaseResult(Record):
 class SpecSummary(Record):
     """One spec in one stage. Served accuracy counts a timeout as a failure; skill accuracy leaves it out.
 
-    Tokens are summed over the `token_samples` that know both numbers, `cost` over the `cost_samples` that
-    know it; none where no sample does. Files of older versions don't hold these two counts.
     `selected` is true where its cases were chosen because the baseline failed them: its shares then say
-    nothing about the suite.
+    nothing about the suite. Tokens are summed over the `token_samples` that know both numbers, `cost` over
+    the `cost_samples` that know it; none where no sample does. Files of older versions don't hold these two
+    counts.
     """
 
     spec: Spec
@@ -63,9 +63,9 @@ class SpecSummary(Record):
     output_tokens: int | None
     cost: float | None
     cases: tuple[CaseResult, ...]
+    selected: bool = False
     token_samples: int | None = None
     cost_samples: int | None = None
-    selected: bool = False
 
 
 class LookResult(Record):

@@ -20,13 +20,13 @@ def summarize_spec(
     every case weighs the same. Times are those of answers, loading excluded.
     """
     counts = Counter(sample.outcome for sample in samples)
+    valid = [sample for sample in samples if sample.outcome != "infra_error"]
     tokens = [
         (sample.input_tokens, sample.output_tokens)
         for sample in samples
         if sample.input_tokens is not None and sample.output_tokens is not None
     ]
     costs = [sample.cost for sample in samples if sample.cost is not None]
-    valid = [sample for sample in samples if sample.outcome != "infra_error"]
     times = [time for time in map(answer_time, samples) if time is not None]
     return SpecSummary(
         spec=spec,
@@ -44,9 +44,9 @@ def summarize_spec(
         output_tokens=sum(written for _, written in tokens) if tokens else None,
         cost=math.fsum(costs) if costs else None,
         cases=_case_results(samples),
+        selected=selected,
         token_samples=len(tokens),
         cost_samples=len(costs),
-        selected=selected,
     )
 
 
