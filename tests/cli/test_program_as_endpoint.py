@@ -44,6 +44,14 @@ def test_what_the_program_does_not_state_is_said_to_be_unknown(workspace, capsys
     assert f"tokens read n/a ({NO_USAGE}) tokens written n/a ({NO_USAGE}) cost n/a ({NO_COST})" in said
 
 
+def test_repeats_are_summed_up_where_there_are_any(workspace, capsys):
+    asked = ["run", "my-model", "atomic", "--limit", "3", "--quiet", "-w", str(workspace), "--repeats"]
+    assert 0 == main([*asked, "3"])
+    assert re.search(r"pass@3, pass\^3 +\S+ \[", capsys.readouterr().out)
+    assert 0 == main([*asked, "1"])
+    assert "pass@" not in capsys.readouterr().out
+
+
 def test_a_sum_tells_how_many_samples_it_knows():
     assert "1,200" == total(1200, 7, 7, NO_USAGE)
     assert "1,200" == total(1200, None, 7, NO_USAGE)
