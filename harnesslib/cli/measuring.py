@@ -43,7 +43,7 @@ def in_words(summary: SpecSummary) -> str:
         ("restraint", interval(summary.restraint)),
         ("latency p50, ms", interval(summary.latency_p50_s, 1000)),
         ("latency p95, ms", interval(summary.latency_p95_s, 1000)),
-        *_of_repeats(summary.repeats),
+        *of_repeats(summary.repeats),
         ("outcomes", outcomes),
         ("requests", str(summary.requests)),
         ("tokens read", total(summary.input_tokens, summary.token_samples, summary.samples, NO_USAGE)),
@@ -53,7 +53,7 @@ def in_words(summary: SpecSummary) -> str:
     return table(("", f"{summary.spec.model} on {summary.spec.phase}, {summary.samples} samples"), rows)
 
 
-def _of_repeats(repeats: Repeats | None) -> list[tuple[str, str]]:
+def of_repeats(repeats: Repeats | None) -> list[tuple[str, str]]:
     """Return the rows about repeats; none where no case was asked again."""
     if repeats is None or repeats.k is None:
         return []

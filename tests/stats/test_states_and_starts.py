@@ -224,7 +224,7 @@ def test_the_index_of_two_runs_is_mcnemars_chi_squared() -> None:
 
 
 def test_a_difference_of_three_points_needs_a_thousand_questions() -> None:
-    # E. Miller 2024, section 5: spread 1/9, no noise of resampling, 80 % power: 969
+    # E. Miller 2024, arXiv 2411.00640: spread 1/9, no noise of resampling, 80 % power: 969
     assert 969 == power.questions_needed(0.03, 1 / 9)
     assert power.questions_needed(0.03, 1 / 9, noise=0.1) > 969
 
