@@ -104,7 +104,7 @@ def _change(decision: Decision, gain: float | None) -> str:
         return f"{model} no longer serves {phase} ({recommendation.fallback_model} does)"
     if recommendation.action == "enable_warmup":
         return f"{model} is warmed up before {phase}{_points(gain, ' for its first calls')}"
-    return f"{phase} is now served by {model}{_points(gain, ' on fresh cases')}"
+    return f"{phase} is now served by {recommendation.serving}{_points(gain, ' on fresh cases')}"
 
 
 def _points(gain: float | None, where: str) -> str:

@@ -36,7 +36,8 @@ def tried_before(effects: Effects, cycles: tuple[Manifest, ...]) -> tuple[Tried,
                 f"runs/{manifest.run_id}: a finished cycle without plan.json or decisions.json; "
                 "restore the folder, or remove it whole"
             )
-        decided = {decision.recommendation.id: decision.verdict for decision in decisions.decisions}
+        judged = (decision.recommendation for decision in decisions.decisions)
+        decided = {proposed.spec.id for proposed in judged if proposed.action == "promote"}
         tried += tried_in(plan, decided, manifest.ended_at or manifest.started_at)
     return tuple(tried)
 

@@ -192,7 +192,7 @@ def _in_words(decision: Decision, changed: RoutingConfig) -> str:
     proposed = decision.recommendation
     model, phase = proposed.spec.model, proposed.phase
     if proposed.action == "promote":
-        return f"{phase}: served by {model}"
+        return f"{phase}: served by {proposed.serving}"
     if proposed.action == "enable_warmup":
         return f"{phase}: {model} is warmed up"
     rule = changed.rule(model, phase)

@@ -34,6 +34,7 @@ SOURCES = [
 ]
 
 PURE = (
+    "candidates",
     "conclusions",
     "config_view",
     "harness_feedback_loop",

@@ -18,6 +18,7 @@ from harnesslib.records import (
     Recommendation,
     Summary,
 )
+from harnesslib.records.naming import promotion_names
 from harnesslib.self_optimizing_policy.counts import counts, summaries_of
 from harnesslib.self_optimizing_policy.gate import Gate, ask_all, verdict_of
 from harnesslib.self_optimizing_policy.other_gates import (
@@ -134,25 +135,28 @@ def _stage(recommendation: Recommendation, summary: Summary) -> str:
 
 def _screened_only(feedback: Feedback, summary: Summary) -> list[Recommendation]:
     """Return a promotion proposal for each candidate of the screen that nobody proposed."""
-    taken = {item.id for item in feedback.recommendations}
     proposed = {item.spec.id for item in feedback.recommendations if item.action == "promote"}
-    found: list[Recommendation] = []
-    for seen in summary.comparisons:
-        if seen.stage != "screen" or seen.candidate.id in proposed:
-            continue
-        name = f"{seen.phase}-promote-{seen.candidate.model}"
-        unique = name if name not in taken else f"{name}-{seen.candidate.id.rsplit('/', 1)[-1]}"
-        taken.add(unique)
-        found.append(
-            Recommendation(
-                id=unique,
-                action="promote",
-                phase=seen.phase,
-                spec=seen.candidate,
-                hypothesis=f"{seen.candidate.model} serves {seen.phase} better than {seen.baseline.model}.",
-            )
-        )
-    return found
+    screened = [seen for seen in summary.comparisons if seen.stage == "screen"]
+    names: dict[str, tuple[str, str]] = {}
+    for seen in screened:
+        together = [each.candidate for each in screened if each.phase == seen.phase]
+        names |= promotion_names(seen.baseline, together)
+    return [
+        _promotion_of(seen, *names[seen.candidate.id])
+        for seen in screened
+        if seen.candidate.id not in proposed
+    ]
+
+
+def _promotion_of(seen: Comparison, name: str, label: str) -> Recommendation:
+    return Recommendation(
+        id=name,
+        action="promote",
+        phase=seen.phase,
+        spec=seen.candidate,
+        hypothesis=f"{label} serves {seen.phase} better than {seen.baseline.model}.",
+        label=label,
+    )
 
 
 def _with_serving_fallback(
@@ -176,7 +180,7 @@ def _with_serving_fallback(
 def _reason(
     recommendation: Recommendation, summary: Summary, gates: Sequence[GateResult], effect: Estimate
 ) -> str:
-    verdict, model = verdict_of(gates), recommendation.spec.model
+    verdict, model = verdict_of(gates), recommendation.serving
     if verdict == "PROMOTE":
         return _why_promoted(recommendation, summary, effect)
     wanted = "fail" if verdict == "REJECT" else "unknown"
@@ -197,11 +201,11 @@ def _telling(gate: GateResult) -> int:
 
 
 def _why_promoted(recommendation: Recommendation, summary: Summary, effect: Estimate) -> str:
-    model, phase = recommendation.spec.model, recommendation.phase
+    model, phase = recommendation.serving, recommendation.phase
     if recommendation.action == "enable_warmup":
         return f"First calls of {model} pass more often after a warm-up ({points(effect)} over sessions)."
     if recommendation.action == "deny":
-        mine = counts(summaries_of(summary, model, phase), wants_call=True)
+        mine = counts(summaries_of(summary, recommendation.spec.model, phase), wants_call=True)
         return (
             f"{model} passes {mine.passes} of {mine.calls} calls where one is wanted, too few for {phase}; "
             f"{recommendation.fallback_model} serves instead."
@@ -216,7 +220,7 @@ def _why_promoted(recommendation: Recommendation, summary: Summary, effect: Esti
 
 def _why_not_confirmed(recommendation: Recommendation, summary: Summary) -> str:
     """Say why a candidate of the screen got no fresh calls."""
-    model, seen = recommendation.spec.model, summary.comparison(recommendation.spec.id, "screen")
+    model, seen = recommendation.serving, summary.comparison(recommendation.spec.id, "screen")
     if seen is None or seen.effect.value is None:
         return f"{model} is not decided: nothing was measured."
     gain = points(seen.effect)
