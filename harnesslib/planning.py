@@ -20,6 +20,7 @@ from harnesslib.records import (
     Suite,
 )
 from harnesslib.records.base import Record
+from harnesslib.records.naming import ordinary
 from harnesslib.stats.power import smallest_effect
 
 
@@ -117,6 +118,11 @@ def _phase_plan(phase: str, inputs: PlanInputs) -> PhasePlan:
 def _candidates(phase: str, inputs: PlanInputs) -> tuple[Candidate, ...]:
     findings = inputs.feedback.findings if inputs.feedback else ()
     return candidates(phase, inputs.config, inputs.routing, findings, inputs.submitted)
+
+
+def usual_specs(plan: Plan) -> tuple[Spec, ...]:
+    """Return one spec per phase and model: what is said of a model is said of it as it is usually asked."""
+    return tuple(spec for phase in plan.phases for spec in ordinary(phase.baseline, phase.candidates))
 
 
 def waiting(

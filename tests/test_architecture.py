@@ -34,9 +34,12 @@ SOURCES = [
 ]
 
 PURE = (
+    "autonomy",
+    "baseline_drift",
     "candidates",
     "conclusions",
     "config_view",
+    "forecast",
     "harness_feedback_loop",
     "litellm_config",
     "parsers",

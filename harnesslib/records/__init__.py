@@ -127,6 +127,9 @@ from harnesslib.records.evidence import (
     Verifications as Verifications,
 )
 from harnesslib.records.loop import (
+    Activity as Activity,
+)
+from harnesslib.records.loop import (
     CandidateForecast as CandidateForecast,
 )
 from harnesslib.records.loop import (
@@ -161,6 +164,9 @@ from harnesslib.records.loop import (
 )
 from harnesslib.records.loop import (
     Proposed as Proposed,
+)
+from harnesslib.records.loop import (
+    Rate as Rate,
 )
 from harnesslib.records.loop import (
     Submitted as Submitted,

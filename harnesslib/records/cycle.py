@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from harnesslib.records.base import Record
 from harnesslib.records.evidence import Decisions, Feedback, Summary, Verifications
+from harnesslib.records.loop import Drift, Proposed
 from harnesslib.records.measure import Prompt, Sample, Spec
 from harnesslib.records.routing import LogEntry, RoutingConfig
 
@@ -120,7 +121,7 @@ class CycleOutcome(Record):
     run_id: str
     ended_at: datetime
     headline: str
-    status: Literal["promoted", "rolled_back", "partly_kept", "unchanged", "undecided"]
+    status: Literal["promoted", "rolled_back", "partly_kept", "unchanged", "undecided", "proposed"]
     generation_before: int
     generation: int
     baselines: dict[str, str]
@@ -140,6 +141,8 @@ class CycleRecords(Record):
     applied: Applied | None = None
     verifications: Verifications | None = None
     outcome: CycleOutcome | None = None
+    drift: Drift | None = None
+    proposed: Proposed | None = None
     routing_before: RoutingConfig | None = None
     routing_after: RoutingConfig | None = None
     log: tuple[LogEntry, ...] = ()

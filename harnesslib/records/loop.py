@@ -142,7 +142,6 @@ class Heartbeat(Record):
     """What a process that measures is doing: ``runs/<id>/heartbeat.json``, written anew every second."""
 
     run_id: str
-    kind: str
     pid: int
     pid_started: float
     boot_id: str
@@ -155,8 +154,29 @@ class Heartbeat(Record):
     said_at: datetime
 
 
+class Activity(Record):
+    """A run that is not finished. `silent` = its process lives and is not heard of; `gone` = it is dead.
+
+    `at` is its last sign of life, `said_at` when it last got on with something.
+    """
+
+    run_id: str
+    kind: str
+    condition: Literal["working", "silent", "gone", "failed"]
+    state: str
+    message: str
+    done: int
+    total: int
+    pid: int
+    started_at: datetime
+    at: datetime | None
+    said_at: datetime | None
+    reason: str = ""
+    cure: str = ""
+
+
 class CandidateForecast(Record):
-    """What one candidate may cost at the most; none = nothing is known of it yet."""
+    """What one sweep of a candidate over the search split takes; none = nothing is known of it yet."""
 
     spec_id: str
     model: str
@@ -168,7 +188,7 @@ class CandidateForecast(Record):
 
 
 class PhaseForecast(Record):
-    """What a phase may cost, and the smallest gain that is found with 80 % power."""
+    """Who is measured in a phase, who is not and why, and the smallest gain that is found with 80 % power."""
 
     phase: str
     baseline: str
@@ -178,12 +198,21 @@ class PhaseForecast(Record):
     skipped: tuple[str, ...]
 
 
-class Forecast(Record):
-    """What ``harness plan`` prints: nothing of it was asked of a model.
+class Rate(Record):
+    """What a request to a model took in earlier runs, on average."""
 
-    `seconds` is wall time with the endpoints' concurrency, `cost` in the unit of the prices; both are upper
-    bounds for the requests of the plan, and none where a model was never measured. `based_on` are the runs
-    whose speed and tokens they come from.
+    model: str
+    seconds: float
+    cost: float | None
+    requests: int
+
+
+class Forecast(Record):
+    """What ``harness plan`` prints: no model was asked anything for it.
+
+    `samples` and `requests` are upper bounds; `seconds` is the wall time of so many requests with the
+    endpoints' concurrency, `cost` theirs in the unit of the prices; none where a model was never measured
+    (`unknown_models`). `rates` are what both come from, out of the runs `based_on`.
     """
 
     generation: int
@@ -192,6 +221,6 @@ class Forecast(Record):
     requests: int
     seconds: float | None
     cost: float | None
+    rates: tuple[Rate, ...]
     based_on: tuple[str, ...]
     unknown_models: tuple[str, ...]
-    proposals: tuple[ProposalVerdict, ...] = ()
