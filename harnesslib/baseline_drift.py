@@ -50,8 +50,8 @@ def watch(phase: str, model: str, points: Sequence[DriftPoint], *, way_back: str
     phase, model
         What is looked at.
     points
-        Runs of the same spec on the same suite, oldest first; the last one is the run in question. One without
-        cases only notes a digest.
+        Runs of the same spec on the same suite, oldest first; the last one is the run in question. One
+        without cases only notes a digest.
     way_back
         What a person can do; said only where something has changed.
 

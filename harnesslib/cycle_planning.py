@@ -9,6 +9,7 @@ from harnesslib.errors import InputError
 from harnesslib.executors.local import complete
 from harnesslib.model_digests import model_digests
 from harnesslib.ports import Effects
+from harnesslib.proposing import submitted_candidates
 from harnesslib.records import HarnessConfig, Plan, RoutingConfig
 
 
@@ -33,6 +34,7 @@ def plan_cycle(
     """
     in_force = usable_routing(effects, config)
     cycles = finished_cycles(effects)
+    submitted, planned = submitted_candidates(effects, config, in_force)
     return planning.make_plan(
         planning.PlanInputs(
             run_id=run_id,
@@ -44,6 +46,8 @@ def plan_cycle(
             now=effects.clock.now(),
             seed=cycle_seed(config.cycle.seed, len(cycles)),
             feedback=last_feedback(effects, cycles),
+            submitted=submitted,
+            proposals=planned,
         )
     )
 

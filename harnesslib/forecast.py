@@ -74,6 +74,7 @@ def forecast(
         rates=tuple(known[spec.model] for spec in _distinct(sweeps) if spec.model in known),
         based_on=tuple(based_on),
         unknown_models=tuple(unknown),
+        proposals=plan.proposals,
     )
 
 

@@ -27,6 +27,7 @@ from harnesslib.cycle_planning import plan_cycle
 from harnesslib.errors import InputError
 from harnesslib.harness_feedback_loop import cold_calls, diagnose, recommend, suspects
 from harnesslib.ports import Effects
+from harnesslib.proposing import answer_proposals, propose_prompts
 from harnesslib.records import (
     AUTO,
     Applied,
@@ -62,6 +63,7 @@ _SAID = {
     "drift": "the baselines beside those of earlier runs",
     "held": "what may be applied without a person",
     "decisions": "every gate about every recommendation",
+    "proposer": "what the next cycles could try",
     "proposed": "what a person may take of what is not applied by itself",
     "applied": "what passed becomes a new generation, on probation",
     "verification": "fresh holdout cases, through the routing as an application uses it",
@@ -162,6 +164,9 @@ class Cycle:
         runs = self.effects.runs
         manifest = runs.manifest(self.run_id)
         if manifest.status != "done":
+            answer_proposals(self.effects, self.records())
+            if self.config.proposer.model:
+                self._once("proposer", tuple[str, ...], self._propose_prompts)
             self._say("record", outcome.headline)
             runs.seal(_ended(manifest, outcome))
         return outcome
@@ -275,6 +280,9 @@ class Cycle:
         return routing_enforcer.proposed(
             self.decide(), self.held(), self.summarize(), self.effects, policy=self.config.policy
         )
+
+    def _propose_prompts(self) -> tuple[str, ...]:
+        return propose_prompts(self.effects, self.records(), self.config)
 
     def _enforce(self) -> Applied:
         before = self.plan().generation

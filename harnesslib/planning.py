@@ -13,6 +13,7 @@ from harnesslib.records import (
     HarnessConfig,
     PhasePlan,
     Plan,
+    PlannedProposal,
     Prompt,
     RoutingConfig,
     Skipped,
@@ -22,6 +23,9 @@ from harnesslib.records import (
 from harnesslib.records.base import Record
 from harnesslib.records.naming import ordinary
 from harnesslib.stats.power import smallest_effect
+
+PROPOSALS_AT_ONCE = 5
+"""Proposals of one phase that a cycle measures at the most."""
 
 
 class Tried(Record):
@@ -41,7 +45,7 @@ class Tried(Record):
 class PlanInputs(Record):
     """Everything a plan depends on.
 
-    `feedback` is that of the last finished cycle; `submitted` are candidates from proposals.
+    `feedback` is that of the last finished cycle; `submitted` are candidates from `proposals`.
     """
 
     run_id: str
@@ -54,6 +58,7 @@ class PlanInputs(Record):
     seed: int
     feedback: Feedback | None = None
     submitted: tuple[Candidate, ...] = ()
+    proposals: tuple[PlannedProposal, ...] = ()
 
 
 def make_plan(inputs: PlanInputs) -> Plan:
@@ -73,6 +78,7 @@ def make_plan(inputs: PlanInputs) -> Plan:
         predicted_requests=requests,
         digests=inputs.digests,
         prompts=_prompts(phases, inputs),
+        proposals=inputs.proposals,
     )
 
 
@@ -88,7 +94,7 @@ def _phase_plan(phase: str, inputs: PlanInputs) -> PhasePlan:
     due: list[Candidate] = []
     skipped: list[Skipped] = []
     for one in _candidates(phase, inputs):
-        reason = _not_due(one.spec, baseline, suite.content_hash, inputs)
+        reason = _not_due(one.spec, baseline, suite.content_hash, inputs) or _one_too_many(one, due)
         if reason:
             skipped.append(Skipped(spec=one.spec, reason=reason))
         else:
@@ -113,6 +119,14 @@ def _phase_plan(phase: str, inputs: PlanInputs) -> PhasePlan:
             inputs.config.policy.alpha,
         ),
     )
+
+
+def _one_too_many(one: Candidate, due: Sequence[Candidate]) -> str:
+    """Say that a proposal has to wait for others; "" when it need not."""
+    ahead = sum(other.origin.startswith("proposal:") for other in due)
+    if not one.origin.startswith("proposal:") or ahead < PROPOSALS_AT_ONCE:
+        return ""
+    return f"{ahead} other proposals are measured first; it waits for the next cycle"
 
 
 def _candidates(phase: str, inputs: PlanInputs) -> tuple[Candidate, ...]:

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import msgspec
 
 from harnesslib.cycle_history import watch_baselines
-from harnesslib.cycle_planning import plan_cycle
+from harnesslib.cycle_planning import plan_cycle, usable_routing
 from harnesslib.executors.bench import Bench, opened
 from harnesslib.executors.local import complete
 from harnesslib.ports import Effects
-from harnesslib.records import Assignment, Drift, HarnessConfig, Manifest, Plan, SearchConfig
+from harnesslib.records import Assignment, Drift, HarnessConfig, Manifest, PhasePlan, Plan
 from harnesslib.run_benchmark import sample_seed
 from harnesslib.summarize import summarize
 
@@ -40,7 +40,7 @@ def run_sentinel(effects: Effects, manifest: Manifest) -> Drift:
     run_id = manifest.run_id
     plan = plan_cycle(effects, config, run_id)
     seed = sample_seed(plan.seed, "sentinel", len(effects.runs.manifests()))
-    plan = msgspec.structs.replace(plan, seed=seed)
+    plan = msgspec.structs.replace(plan, seed=seed, phases=tuple(map(_alone, plan.phases)), proposals=())
     effects.runs.create(manifest)
     effects.runs.put(run_id, "plan", plan)
     assignments = _assignments(plan, effects)
@@ -60,20 +60,21 @@ def run_sentinel(effects: Effects, manifest: Manifest) -> Drift:
 
 def _baselines_only(effects: Effects) -> HarnessConfig:
     """Return the config with nobody in it but what serves now."""
-    config, in_force = effects.config.harness(), effects.config.routing()
+    config = effects.config.harness()
+    in_force = usable_routing(effects, config)
     serving: dict[str, list[str]] = {}
     for phase in config.phases:
-        if phase in in_force.baselines:
-            serving.setdefault(in_force.baselines[phase].spec.model, []).append(phase)
+        serving.setdefault(in_force.baselines[phase].spec.model, []).append(phase)
     models = tuple(
         msgspec.structs.replace(model, phases=tuple(serving[model.id]))
         for model in config.models
         if model.id in serving
     )
-    phases = {
-        name: msgspec.structs.replace(phase, search=SearchConfig()) for name, phase in config.phases.items()
-    }
-    return msgspec.structs.replace(config, models=models, phases=phases)
+    return msgspec.structs.replace(config, models=models)
+
+
+def _alone(phase: PhasePlan) -> PhasePlan:
+    return msgspec.structs.replace(phase, candidates=(), skipped=(), origins={})
 
 
 def _assignments(plan: Plan, effects: Effects) -> tuple[Assignment, ...]:

@@ -21,6 +21,7 @@ from harnesslib.errors import AuditError, InputError
 from harnesslib.heartbeat import Beating
 from harnesslib.lock_manager import LockManager
 from harnesslib.ports import Client, Clock, Effects, Events
+from harnesslib.proposal_store import ProposalFolder
 from harnesslib.records import (
     EndpointConfig,
     HarnessConfig,
@@ -108,6 +109,7 @@ class Workspace:
             world=self._world(config),
             endpoints=reached,
             folder=str(self.root),
+            proposals=ProposalFolder(self.root / "proposals"),
         )
 
     def _events(self, run_id: str, *, beating: bool) -> Events:

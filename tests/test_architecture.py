@@ -44,6 +44,7 @@ PURE = (
     "litellm_config",
     "parsers",
     "planning",
+    "proposals",
     "records",
     "report/view",
     "routing",

@@ -143,6 +143,7 @@ def _forecast_in_words(made: Forecast) -> str:
         lines += [f"not measured: {reason}" for reason in phase.skipped]
         lines += ["nothing is due"] if not rows else []
         lines += [""]
+    lines += [f"proposal {one.name}: {one.problem}" for one in made.proposals if one.problem]
     lines += [
         f"In all at the most: {made.requests} requests, {_time(made.seconds)}, cost {_money(made.cost)}."
     ]

@@ -154,6 +154,9 @@ from harnesslib.records.loop import (
     PhaseForecast as PhaseForecast,
 )
 from harnesslib.records.loop import (
+    PlannedProposal as PlannedProposal,
+)
+from harnesslib.records.loop import (
     Proposal as Proposal,
 )
 from harnesslib.records.loop import (

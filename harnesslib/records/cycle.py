@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from harnesslib.records.base import Record
 from harnesslib.records.evidence import Decisions, Feedback, Summary, Verifications
-from harnesslib.records.loop import Drift, Proposed
+from harnesslib.records.loop import Drift, PlannedProposal, Proposed
 from harnesslib.records.measure import Prompt, Sample, Spec
 from harnesslib.records.routing import LogEntry, RoutingConfig
 
@@ -53,6 +53,7 @@ class Plan(Record):
     predicted_requests: int
     digests: dict[str, str]
     prompts: dict[str, Prompt] = {}
+    proposals: tuple[PlannedProposal, ...] = ()
 
 
 class Selection(Record):

@@ -43,13 +43,25 @@ class Submitted(Record):
     problem: str = ""
 
 
-Answer = Literal["invalid", "waiting", "rejected", "held", "proposed", "rolled_back", "kept"]
+class PlannedProposal(Record):
+    """What a plan remembers of a proposal: which text it was, and which spec it asks for, or its problem."""
+
+    name: str
+    sha256: str
+    phase: str = ""
+    spec_id: str = ""
+    problem: str = ""
+    expected_delta: float | None = None
+
+
+Answer = Literal["invalid", "waiting", "serving", "rejected", "held", "proposed", "rolled_back", "kept"]
 
 
 class ProposalVerdict(Record):
     """The answer to a proposal: ``proposals/<name>.verdict.json``.
 
-    `effect` is the gain on fresh calls, `verified` the one that is credited. `waiting` = not measured yet.
+    `effect` is the gain on fresh calls, `verified` the one that is credited. `waiting` = not measured yet,
+    `held` = measured and not decided, `proposed` = good, and waiting for a person.
     """
 
     name: str
@@ -224,3 +236,4 @@ class Forecast(Record):
     rates: tuple[Rate, ...]
     based_on: tuple[str, ...]
     unknown_models: tuple[str, ...]
+    proposals: tuple[PlannedProposal, ...] = ()
