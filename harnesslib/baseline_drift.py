@@ -107,6 +107,12 @@ def finding_of(drift: PhaseDrift) -> Finding | None:
     )
 
 
+def beside(moved: Sequence[Finding], others: Sequence[Finding]) -> tuple[Finding, ...]:
+    """Return findings of moved baselines before all others, each said once."""
+    said = {(one.cause, one.phase, one.model) for one in moved}
+    return (*moved, *(one for one in others if (one.cause, one.phase, one.model) not in said))
+
+
 def _followed(points: Sequence[DriftPoint]) -> _Seen:
     measured = [point for point in points if point.cases]
     reference, compared = measured[:1], tuple[DriftPoint, ...]()

@@ -165,8 +165,7 @@ class Cycle:
         manifest = runs.manifest(self.run_id)
         if manifest.status != "done":
             answer_proposals(self.effects, self.records())
-            if self.config.proposer.model:
-                self._once("proposer", tuple[str, ...], self._propose_prompts)
+            self._once("proposer", tuple[str, ...], lambda: propose_prompts(self.effects, self.records()))
             self._say("record", outcome.headline)
             runs.seal(_ended(manifest, outcome))
         return outcome
@@ -270,7 +269,8 @@ class Cycle:
         )
         proposed = recommend(summary, findings, plan=self.plan(), policy=self.config.policy)
         moved = tuple(filter(None, map(baseline_drift.finding_of, self.drift().phases)))
-        return Feedback(run_id=self.run_id, findings=(*moved, *findings), recommendations=proposed)
+        findings = baseline_drift.beside(moved, findings)
+        return Feedback(run_id=self.run_id, findings=findings, recommendations=proposed)
 
     def _hold(self) -> tuple[Held, ...]:
         by_hand = APPLIES in self.effects.runs.manifest(self.run_id).parameters
@@ -280,9 +280,6 @@ class Cycle:
         return routing_enforcer.proposed(
             self.decide(), self.held(), self.summarize(), self.effects, policy=self.config.policy
         )
-
-    def _propose_prompts(self) -> tuple[str, ...]:
-        return propose_prompts(self.effects, self.records(), self.config)
 
     def _enforce(self) -> Applied:
         before = self.plan().generation

@@ -59,7 +59,7 @@ def answer_proposals(effects: Effects, records: CycleRecords) -> None:
             effects.proposals.answer(verdict)
 
 
-def propose_prompts(effects: Effects, records: CycleRecords, config: HarnessConfig) -> tuple[str, ...]:
+def propose_prompts(effects: Effects, records: CycleRecords) -> tuple[str, ...]:
     """Let the configured model write a system prompt for each phase whose baseline fails in a curable way.
 
     Returns
@@ -71,6 +71,7 @@ def propose_prompts(effects: Effects, records: CycleRecords, config: HarnessConf
     What the model writes is data: shortened, without control characters, checked like any proposal, stored as
     a file, and measured by a later cycle before anything depends on it.
     """
+    config = effects.config.harness()
     if not config.proposer.model or records.plan is None or records.feedback is None:
         return ()
     written: list[str] = []

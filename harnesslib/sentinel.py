@@ -8,6 +8,7 @@ import msgspec
 
 from harnesslib.cycle_history import watch_baselines
 from harnesslib.cycle_planning import plan_cycle, usable_routing
+from harnesslib.errors import HarnessError
 from harnesslib.executors.bench import Bench, opened
 from harnesslib.executors.local import complete
 from harnesslib.ports import Effects
@@ -42,19 +43,32 @@ def run_sentinel(effects: Effects, manifest: Manifest) -> Drift:
     seed = sample_seed(plan.seed, "sentinel", len(effects.runs.manifests()))
     plan = msgspec.structs.replace(plan, seed=seed, phases=tuple(map(_alone, plan.phases)), proposals=())
     effects.runs.create(manifest)
+    try:
+        drift = _drift(effects, config, plan)
+    except (HarnessError, KeyboardInterrupt) as error:
+        reason = str(error) or "interrupted"
+        failed = msgspec.structs.replace(
+            manifest, status="failed", ended_at=effects.clock.now(), reason=reason
+        )
+        effects.runs.save_manifest(failed)
+        raise
+    _seal(effects, manifest, drift)
+    return drift
+
+
+def _drift(effects: Effects, config: HarnessConfig, plan: Plan) -> Drift:
+    run_id = plan.run_id
     effects.runs.put(run_id, "plan", plan)
     assignments = _assignments(plan, effects)
     with opened(assignments, effects, run_id=run_id, state="sentinel") as bench:
         complete(_measure(bench, assignments))
     bench.check()
     specs = {phase.baseline.id: phase.baseline for phase in plan.phases}
-    summary = summarize(
-        bench.samples(assignments), specs, (), run_id=run_id, leaders={}, policy=config.policy
-    )
+    samples = bench.samples(assignments)
+    summary = summarize(samples, specs, (), run_id=run_id, leaders={}, policy=config.policy)
     effects.runs.put(run_id, "summary", summary)
     drift = watch_baselines(effects, plan, summary)
     effects.runs.put(run_id, "drift", drift)
-    _seal(effects, manifest, drift)
     return drift
 
 

@@ -35,7 +35,7 @@ _COMMANDS = {
 
 _EPILOG = """\b
 Exit codes: 0 done, 2 bad input, 3 nothing promoted (with --require-promote), 4 unreadable data,
-5 audit problem, 6 endpoint, 7 notebook, 8 a baseline has moved (with --sentinel),
+5 audit problem, 6 endpoint, 7 notebook, 9 a baseline has moved (with --sentinel),
 75 somebody else is working here, 124 time limit, 130 interrupted, 138 notebook kernel lost."""
 
 

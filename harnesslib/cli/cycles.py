@@ -72,7 +72,7 @@ def cycle_command(
     The cycle is a notebook run by papermill; its executed copy and the HTML report lie in the run's
     folder. Nothing is asked: what passes all gates is applied, measured again on fresh cases, and kept or
     rolled back. A cycle that was stopped is gone on with. With --cycles it ends early when nothing is due.
-    With --sentinel it exits with 8 when a baseline has moved.
+    With --sentinel it exits with 9 when a baseline has moved.
     """
     from harnesslib.workspace import Workspace
 

@@ -101,8 +101,9 @@ def take(place: Workspace, effects: Effects, proposed: Proposed, *, dry_run: boo
     if dry_run:
         return change
     manifest = place.new_manifest("cycle", {APPLIES: proposed.run_id})
-    run_id = adoption.adopt(effects, proposed, manifest)
-    applied = Cycle(effects, run_id).enforce()
+    with place.locks.hold("cycle", wait_s=0.5):
+        run_id = adoption.adopt(effects, proposed, manifest)
+        applied = Cycle(effects, run_id).enforce()
     reason = "applied by a person, still to be proven"
     stopped = msgspec.structs.replace(
         manifest, status="failed", ended_at=place.clock.now(), reason=reason, exit_code=0

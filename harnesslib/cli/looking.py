@@ -105,7 +105,7 @@ def status_command(workspace: Path, as_json: bool) -> int:
 
 
 def run_sentinel_here(place: Workspace, *, quiet: bool, as_json: bool) -> int:
-    """Measure the baselines and compare them with earlier runs; 8 where one has moved."""
+    """Measure the baselines and compare them with earlier runs; 9 where one has moved."""
     from harnesslib.sentinel import run_sentinel
 
     manifest = place.new_manifest("sentinel", {})

@@ -37,7 +37,6 @@ from harnesslib.testing import (
     tiny_harness,
     tiny_suite,
 )
-from harnesslib.variants import are_results
 
 CASES = 24
 DAY = 86_400.0
@@ -128,8 +127,6 @@ def drop(effects, name: str, **fields) -> None:
 class TestCandidates:
     def test_another_call_format_is_promoted_served_and_the_next_baseline(self, bench):
         def answer(request):
-            if are_results(request.messages[-1]["content"]):
-                return reply(text="Done.")
             if request.tools and share(request, "m") < 0.5:
                 return reply(text="{", malformed="the arguments end early")
             return right_answer(request)
@@ -378,6 +375,33 @@ class TestHarm:
         assert ["init", "intent", "applied", "intent", "rolled_back"] == [
             entry.event for entry in effects.log.entries()
         ]
+
+
+STATES = ("plan", "confirm", "summarize", "drift", "diagnose", "decide", "held", "enforce", "keep", "record")
+
+
+class TestCrashes:
+    @pytest.mark.parametrize("auto_apply", ["on", "propose"])
+    @pytest.mark.parametrize("done", range(len(STATES)), ids=STATES)
+    def test_a_cycle_that_died_after_any_state_ends_the_same(self, bench, done, auto_apply):
+        def answer(request):
+            return knowing(request, 1.0 if "calm" in system(request) else 0.6)
+
+        ends = []
+        for states in ((), STATES[: done + 1]):
+            effects = bench(answer, "base", auto_apply=auto_apply)
+            drop(effects, "calm", patch={"system_prompt": "calm"})
+            effects.runs.create(manifest(effects, "1"))
+            broken = Cycle(effects, "1")
+            for state in states:
+                getattr(broken, state)()
+            outcome = Cycle(effects, "1").run()
+            verdict = effects.proposals.verdict("calm")
+            keys = [sample.key for sample in effects.runs.samples("1")]
+            assert len(keys) == len(set(keys))
+            ends.append((outcome.headline, outcome.status, verdict.status, verdict.reason, sorted(keys)))
+        assert ends[0] == ends[1]
+        assert ("promoted" if auto_apply == "on" else "proposed") == ends[0][1]
 
 
 class TestProposals:
