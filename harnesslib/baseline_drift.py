@@ -60,7 +60,8 @@ def watch(phase: str, model: str, points: Sequence[DriftPoint], *, way_back: str
     Source: E. S. Page (1954), Continuous inspection schemes; the standardised value of a run is that of the
     exact conditional (hypergeometric) law of its passes, given the totals of each case over the run and its
     reference. The reference grows to 30 runs, and leaves out what is more than 3 standard deviations off:
-    simulated, one of six quiet routes alarms within 60 runs of 24 cases and 3 sweeps. Assumes that cases are as hard as before, and calls independent given the case.
+    simulated, one of six quiet routes alarms within 60 runs of 24 cases and 3 sweeps.
+    Assumes that cases are as hard as before, and calls independent given the case.
     """
     now, seen = points[-1], _followed(points)
     changed = [one.digest for one in points[:-1] if one.digest and now.digest and one.digest != now.digest]

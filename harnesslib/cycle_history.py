@@ -10,6 +10,7 @@ from harnesslib.planning import Tried, tried_in
 from harnesslib.ports import Effects
 from harnesslib.records import (
     Applied,
+    Confirmation,
     CycleOutcome,
     CycleRecords,
     Decisions,
@@ -21,6 +22,7 @@ from harnesslib.records import (
     PhasePlan,
     Plan,
     Proposed,
+    Selection,
     Summary,
     Verifications,
 )
@@ -200,6 +202,8 @@ def load_records(effects: Effects, run_id: str) -> CycleRecords:
         manifest=runs.manifest(run_id),
         plan=plan,
         samples=runs.samples(run_id),
+        selection=runs.load(run_id, "selection", Selection),
+        confirmation=runs.load(run_id, "confirmation", Confirmation),
         summary=runs.load(run_id, "summary", Summary),
         feedback=runs.load(run_id, "findings", Feedback),
         decisions=runs.load(run_id, "decisions", Decisions),

@@ -60,10 +60,10 @@ def _drift(effects: Effects, config: HarnessConfig, plan: Plan) -> Drift:
     run_id = plan.run_id
     effects.runs.put(run_id, "plan", plan)
     assignments = _assignments(plan, effects)
-    with opened(assignments, effects, run_id=run_id, state="sentinel") as bench:
+    specs = {phase.baseline.id: phase.baseline for phase in plan.phases}
+    with opened(tuple(specs.values()), effects, run_id=run_id, state="sentinel") as bench:
         complete(_measure(bench, assignments))
     bench.check()
-    specs = {phase.baseline.id: phase.baseline for phase in plan.phases}
     samples = bench.samples(assignments)
     summary = summarize(samples, specs, (), run_id=run_id, leaders={}, policy=config.policy)
     effects.runs.put(run_id, "summary", summary)

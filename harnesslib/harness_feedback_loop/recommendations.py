@@ -8,7 +8,6 @@ import msgspec
 
 from harnesslib.records import Finding, PhasePlan, Plan, PolicyConfig, Recommendation, Spec, Summary
 from harnesslib.records.naming import promotion_names
-from harnesslib.stats.wording import points
 
 
 def recommend(
@@ -32,7 +31,7 @@ def recommend(
     for phase in plan.phases:
         leader = _leader(summary, phase)
         if leader is not None:
-            proposals.append(_promotion(summary, phase, leader, plan))
+            proposals.append(_promotion(phase, leader, plan))
         mine = [finding for finding in findings if finding.phase == phase.phase]
         proposals += [_warmup(phase, finding) for finding in mine if _can_be_warmed(phase, finding)]
         proposals += [
@@ -46,16 +45,14 @@ def _leader(summary: Summary, phase: PhasePlan) -> Spec | None:
     return next((spec for spec in phase.candidates if spec.id == wanted), None)
 
 
-def _promotion(summary: Summary, phase: PhasePlan, leader: Spec, plan: Plan) -> Recommendation:
-    screen = summary.comparison(leader.id, "screen")
-    seen = f" (screen: {points(screen.effect)})" if screen else ""
+def _promotion(phase: PhasePlan, leader: Spec, plan: Plan) -> Recommendation:
     name, label = promotion_names(phase.baseline, phase.candidates)[leader.id]
     return Recommendation(
         id=name,
         action="promote",
         phase=phase.phase,
         spec=leader,
-        hypothesis=f"{label} serves {phase.phase} better than {phase.baseline.model}{seen}.",
+        hypothesis=f"{label} serves {phase.phase} better than {phase.baseline.model}.",
         label=label,
         prompt=plan.prompts.get(leader.settings.variant),
     )

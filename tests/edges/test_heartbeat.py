@@ -35,9 +35,10 @@ def test_it_names_the_process_and_what_was_said_last(tmp_path, beats):
     events = MemoryEvents()
     with heartbeat.Beating(events, tmp_path, FakeClock().now) as beating:
         beating.emit("screen", "3 of 9 samples", 3, 9)
-        for _ in range(3):
+        found = None
+        while found is None or found.state != "screen":
             assert beats.acquire(timeout=30)
-        found = decode((tmp_path / heartbeat.FILE).read_bytes(), Heartbeat, "file")
+            found = decode((tmp_path / heartbeat.FILE).read_bytes(), Heartbeat, "file")
     assert [("screen", "3 of 9 samples", 3, 9)] == events.said
     assert (os.getpid(), "screen", 3, 9) == (found.pid, found.state, found.done, found.total)
     assert processes.is_alive(found.pid, found.pid_started)
