@@ -7,7 +7,8 @@ from typing import Any, Literal
 
 from harnesslib.records.base import Record
 from harnesslib.records.evidence import Decisions, Feedback, Summary, Verifications
-from harnesslib.records.measure import Sample, Spec
+from harnesslib.records.loop import Drift, PlannedProposal, Proposed
+from harnesslib.records.measure import Prompt, Sample, Spec
 from harnesslib.records.routing import LogEntry, RoutingConfig
 
 
@@ -19,7 +20,11 @@ class Skipped(Record):
 
 
 class PhasePlan(Record):
-    """What one phase measures. `smallest_effect` is the gain found with 80 % power, as a share."""
+    """What one phase measures. `smallest_effect` is the gain found with 80 % power, as a share.
+
+    `origins` maps a candidate's spec id to why it is one: "model", "search", "finding: ..." or
+    "proposal: NAME".
+    """
 
     phase: str
     suite: str
@@ -31,10 +36,14 @@ class PhasePlan(Record):
     search_cases: int
     holdout_cases: int
     smallest_effect: float | None
+    origins: dict[str, str] = {}
 
 
 class Plan(Record):
-    """What a cycle will do, and how many samples and requests that takes at the most, and at the least."""
+    """What a cycle will do, and how many samples and requests that takes at the most, and at the least.
+
+    `prompts` are the texts of all prompt variants in it, by pinned name; `proposals` what lay there.
+    """
 
     run_id: str
     seed: int
@@ -43,6 +52,8 @@ class Plan(Record):
     predicted_samples: int
     predicted_requests: int
     digests: dict[str, str]
+    prompts: dict[str, Prompt] = {}
+    proposals: tuple[PlannedProposal, ...] = ()
     least_requests: int = 0
 
 
@@ -109,13 +120,14 @@ class Applied(Record):
 
 
 RunStatus = Literal["running", "done", "failed", "lost"]
+RunKind = Literal["cycle", "run", "sentinel"]
 
 
 class Manifest(Record):
     """What a run is and how it went. Written first, sealed last."""
 
     run_id: str
-    kind: Literal["cycle", "run"]
+    kind: RunKind
     status: RunStatus
     started_at: datetime
     parameters: dict[str, Any]
@@ -157,7 +169,7 @@ class CycleOutcome(Record):
     run_id: str
     ended_at: datetime
     headline: str
-    status: Literal["promoted", "rolled_back", "partly_kept", "unchanged", "undecided"]
+    status: Literal["promoted", "rolled_back", "partly_kept", "unchanged", "undecided", "proposed"]
     generation_before: int
     generation: int
     baselines: dict[str, str]
@@ -179,6 +191,8 @@ class CycleRecords(Record):
     applied: Applied | None = None
     verifications: Verifications | None = None
     outcome: CycleOutcome | None = None
+    drift: Drift | None = None
+    proposed: Proposed | None = None
     routing_before: RoutingConfig | None = None
     routing_after: RoutingConfig | None = None
     log: tuple[LogEntry, ...] = ()

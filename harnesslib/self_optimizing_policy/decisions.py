@@ -21,6 +21,7 @@ from harnesslib.records import (
     Spec,
     Summary,
 )
+from harnesslib.records.naming import promotion_names
 from harnesslib.self_optimizing_policy.counts import counts, summaries_of
 from harnesslib.self_optimizing_policy.gate import Gate, ask_all, verdict_of
 from harnesslib.self_optimizing_policy.other_gates import (
@@ -166,26 +167,27 @@ def _denial(
 
 def _left_behind(feedback: Feedback, measured: Measured) -> list[Recommendation]:
     """Return a promotion proposal for each candidate of the screen that nobody proposed."""
-    taken = {item.id for item in feedback.recommendations}
     proposed = {item.spec.id for item in feedback.recommendations if item.action == "promote"}
-    found: list[Recommendation] = []
-    for seen in measured.screened:
-        if seen.spec.id in proposed:
-            continue
-        name = f"{seen.phase}-promote-{seen.spec.model}"
-        unique = name if name not in taken else f"{name}-{seen.spec.id.rsplit('/', 1)[-1]}"
-        taken.add(unique)
-        rival = measured.baselines[seen.phase].model
-        found.append(
-            Recommendation(
-                id=unique,
-                action="promote",
-                phase=seen.phase,
-                spec=seen.spec,
-                hypothesis=f"{seen.spec.model} serves {seen.phase} better than {rival}.",
-            )
-        )
-    return found
+    names: dict[str, tuple[str, str]] = {}
+    for phase, baseline in measured.baselines.items():
+        together = [seen.spec for seen in measured.screened if seen.phase == phase]
+        names |= promotion_names(baseline, together)
+    return [
+        _promotion_of(seen.spec, measured.baselines[seen.phase].model, *names[seen.spec.id])
+        for seen in measured.screened
+        if seen.spec.id not in proposed
+    ]
+
+
+def _promotion_of(spec: Spec, rival: str, name: str, label: str) -> Recommendation:
+    return Recommendation(
+        id=name,
+        action="promote",
+        phase=spec.phase,
+        spec=spec,
+        hypothesis=f"{label} serves {spec.phase} better than {rival}.",
+        label=label,
+    )
 
 
 def _with_serving_fallback(
@@ -211,7 +213,7 @@ def _reason(
     ended: str,
 ) -> str:
     gates, effect = asked
-    verdict, model = verdict_of(gates), recommendation.spec.model
+    verdict, model = verdict_of(gates), recommendation.serving
     if verdict == "PROMOTE":
         return _why_promoted(recommendation, summary, effect)
     if verdict == "HOLD" and ended:
@@ -230,11 +232,11 @@ def _telling(gate: GateResult) -> int:
 
 
 def _why_promoted(recommendation: Recommendation, summary: Summary, effect: Estimate) -> str:
-    model, phase = recommendation.spec.model, recommendation.phase
+    model, phase = recommendation.serving, recommendation.phase
     if recommendation.action == "enable_warmup":
         return f"First calls of {model} pass more often after a warm-up ({points(effect)} over sessions)."
     if recommendation.action == "deny":
-        mine = counts(summaries_of(summary, model, phase), wants_call=True)
+        mine = counts(summaries_of(summary, recommendation.spec.model, phase), wants_call=True)
         return (
             f"{model} passes {mine.passes} of {mine.calls} calls where one is wanted, too few for {phase}; "
             f"{recommendation.fallback_model} serves instead."
