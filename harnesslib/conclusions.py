@@ -166,6 +166,8 @@ def _change(decision: Decision, gain: float | None) -> str:
     model, phase = recommendation.spec.model, recommendation.phase
     if recommendation.action == "deny":
         return f"{model} no longer serves {phase} ({recommendation.fallback_model} does)"
+    if recommendation.action == "allow":
+        return f"{model} serves requests for it in {phase} again"
     if recommendation.action == "enable_warmup":
         return f"{model} is warmed up before {phase}{_points(gain, ' for its first calls')}"
     return f"{phase} is now served by {recommendation.serving}{_points(gain, ' on fresh cases')}"
@@ -175,6 +177,8 @@ def _would(decision: Decision) -> str:
     proposed, gain = decision.recommendation, decision.effect.value
     if proposed.action == "deny":
         return f"{proposed.serving} would no longer serve {proposed.phase}"
+    if proposed.action == "allow":
+        return f"{proposed.serving} would serve requests for it in {proposed.phase} again"
     if proposed.action == "enable_warmup":
         return f"{proposed.serving} would be warmed up before {proposed.phase}"
     return f"{proposed.serving} would serve {proposed.phase}{_points(gain, ' on fresh calls')}"

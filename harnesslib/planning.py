@@ -115,6 +115,7 @@ def _phase_plan(phase: str, inputs: PlanInputs) -> PhasePlan:
         baseline=baseline,
         candidates=tuple(one.spec for one in due),
         origins={one.spec.id: one.origin for one in due},
+        denied=_denied(phase, due, inputs),
         skipped=tuple(skipped),
         search_cases=len(search),
         holdout_cases=len(suite.part("holdout")),
@@ -125,6 +126,12 @@ def _phase_plan(phase: str, inputs: PlanInputs) -> PhasePlan:
             inputs.config.policy.alpha,
         ),
     )
+
+
+def _denied(phase: str, due: Sequence[Candidate], inputs: PlanInputs) -> tuple[str, ...]:
+    models = dict.fromkeys(one.spec.model for one in due)
+    rules = {model: inputs.routing.rule(model, phase) for model in models}
+    return tuple(model for model, rule in rules.items() if rule and not rule.allow)
 
 
 def _one_too_many(one: Candidate, due: Sequence[Candidate]) -> str:

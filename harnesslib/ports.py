@@ -213,5 +213,5 @@ class Effects:
     world: SimulatedWorld | None = None
     endpoints: Mapping[str, EndpointConfig] = field(default_factory=dict)
     folder: str = "."
-    machine_locks: Locks | None = None
     proposals: ProposalStore = field(default_factory=NoProposals)
+    machine_locks: Locks | None = None

@@ -275,6 +275,8 @@ def _in_words(decision: Decision, changed: RoutingConfig) -> str:
         return f"{phase}: served by {proposed.serving}"
     if proposed.action == "enable_warmup":
         return f"{phase}: {model} is warmed up"
+    if proposed.action == "allow":
+        return f"{phase}: {model} allowed again"
     rule = changed.rule(model, phase)
     return f"{phase}: {model} denied, {rule.fallback_model if rule else 'nobody'} instead"
 

@@ -109,8 +109,8 @@ class Workspace:
             world=self._world(config),
             endpoints=reached,
             folder=str(self.root),
-            machine_locks=self.machine_locks() if endpoints else None,
             proposals=ProposalFolder(self.root / "proposals"),
+            machine_locks=self.machine_locks() if endpoints else None,
         )
 
     def _events(self, run_id: str, *, beating: bool) -> Events:

@@ -46,9 +46,9 @@ Price: TypeAlias = tuple[float | None, float | None]
 class Target:
     """What samples of one model in one run share.
 
-    `price` is per million tokens (input, output); `concurrency` the number of samples that the endpoint
-    works on, this one included. `gate` keeps the endpoint's pace; none where one sample stands alone.
-    `prompt` is the text of the variant where that is one of somebody's own.
+    `concurrency` is the number of samples that the endpoint works on, this one included. `gate` keeps the
+    endpoint's pace; none where one sample stands alone. `prompt` is the text of the variant where that is
+    one of somebody's own.
     """
 
     client: Client

@@ -18,7 +18,17 @@ from harnesslib.executors.local import run_all
 from harnesslib.executors.pace import Gate
 from harnesslib.executors.watch import Breaker, Progress
 from harnesslib.ports import Client, Effects, Journal
-from harnesslib.records import Assignment, Case, HarnessConfig, Plan, Prompt, Sample, SampleKey, Spec, Suite
+from harnesslib.records import (
+    Assignment,
+    Case,
+    HarnessConfig,
+    Plan,
+    Prompt,
+    Sample,
+    SampleKey,
+    Spec,
+    Suite,
+)
 
 LOCK_WAIT_S = 60.0
 WARM_UP_BUDGET_S = 300.0
@@ -282,13 +292,6 @@ def opened(
             bench.release()
 
 
-def known_prompts(effects: Effects, run_id: str) -> dict[str, Prompt]:
-    """Return the texts of prompt variants: of ``harness.toml``, of the routing, and of the run's plan."""
-    plan = effects.runs.load(run_id, "plan", Plan)
-    planned = plan.prompts if plan else {}
-    return effects.config.harness().prompts | effects.config.routing().prompts | planned
-
-
 def server_locks(names: Iterable[str], harness: HarnessConfig) -> list[str]:
     """Return the locks of the servers behind endpoints: one per server, however many APIs it speaks.
 
@@ -296,6 +299,13 @@ def server_locks(names: Iterable[str], harness: HarnessConfig) -> list[str]:
     """
     servers = {harness.endpoints[name].server for name in names} - {""}
     return sorted(f"server-{_NOT_IN_A_LOCK.sub('-', server)[:_LONGEST_SERVER]}" for server in servers)
+
+
+def known_prompts(effects: Effects, run_id: str) -> dict[str, Prompt]:
+    """Return the texts of prompt variants: of ``harness.toml``, of the routing, and of the run's plan."""
+    plan = effects.runs.load(run_id, "plan", Plan)
+    planned = plan.prompts if plan else {}
+    return effects.config.harness().prompts | effects.config.routing().prompts | planned
 
 
 def _check(specs: Iterable[Spec], effects: Effects, prompts: Mapping[str, Prompt]) -> None:

@@ -13,7 +13,7 @@ from harnesslib.records.naming import promotion_names
 def recommend(
     summary: Summary, findings: Sequence[Finding], *, plan: Plan, policy: PolicyConfig
 ) -> tuple[Recommendation, ...]:
-    """Return proposals: promote each phase's leader, warm up cold starters, deny who can't do it.
+    """Return proposals: promote each phase's leader, warm up cold starters, deny who can't do it, or no more.
 
     Parameters
     ----------
@@ -37,6 +37,7 @@ def recommend(
         proposals += [
             _denial(phase, finding, leader, policy) for finding in mine if _is_beyond(phase, finding)
         ]
+        proposals += _readmissions(phase, mine)
     return tuple(proposals)
 
 
@@ -76,6 +77,22 @@ def _warmup(phase: PhasePlan, finding: Finding) -> Recommendation:
         spec=msgspec.structs.replace(spec, settings=msgspec.structs.replace(spec.settings, warmup=True)),
         hypothesis=f"A warm-up saves the first calls of {finding.model} after a load.",
     )
+
+
+def _readmissions(phase: PhasePlan, findings: Sequence[Finding]) -> list[Recommendation]:
+    """Propose to allow denied models again, unless they still can't do it."""
+    hopeless = {finding.model for finding in findings if finding.cause == "capability_limit"}
+    return [
+        Recommendation(
+            id=f"{phase.phase}-allow-{model}",
+            action="allow",
+            phase=phase.phase,
+            spec=_spec_of(phase, model) or phase.baseline,
+            hypothesis=f"{model} can do {phase.phase} again: requests for it need no fallback.",
+        )
+        for model in phase.denied
+        if model not in hopeless
+    ]
 
 
 def _is_beyond(phase: PhasePlan, finding: Finding) -> bool:

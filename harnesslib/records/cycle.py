@@ -23,7 +23,7 @@ class PhasePlan(Record):
     """What one phase measures. `smallest_effect` is the gain found with 80 % power, as a share.
 
     `origins` maps a candidate's spec id to why it is one: "model", "search", "finding: ..." or
-    "proposal: NAME".
+    "proposal: NAME". `denied` are models that don't serve now, and are looked at again.
     """
 
     phase: str
@@ -37,6 +37,7 @@ class PhasePlan(Record):
     holdout_cases: int
     smallest_effect: float | None
     origins: dict[str, str] = {}
+    denied: tuple[str, ...] = ()
 
 
 class Plan(Record):

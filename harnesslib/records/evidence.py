@@ -185,7 +185,7 @@ class Finding(Record):
     posterior: float | None = None
 
 
-Action = Literal["promote", "enable_warmup", "deny"]
+Action = Literal["promote", "enable_warmup", "deny", "allow"]
 
 
 class Recommendation(Record):

@@ -69,6 +69,10 @@ def apply(
         rule = _denied(decision, rules, stamp, fallback)
         review_after = stamp.now + timedelta(days=review_days)
         rules[spec.model, spec.phase] = msgspec.structs.replace(rule, review_after=review_after)
+    for decision in _promoted(decisions, "allow"):
+        spec = decision.recommendation.spec
+        rule = _changed(decision, rules, stamp)
+        rules[spec.model, spec.phase] = msgspec.structs.replace(rule, allow=True, review_after=None)
     proposed = (decision.recommendation for decision in promotions)
     prompts = {one.spec.settings.variant: one.prompt for one in proposed if one.prompt}
     return with_prompts(_generation(rules, baselines, stamp), config.prompts | prompts)

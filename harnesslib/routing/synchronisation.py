@@ -38,7 +38,7 @@ def synced(config: RoutingConfig, harness: HarnessConfig, *, stamp: Stamp) -> Ro
             baselines[phase] = _unmeasured(baseline, rule)
     if not edited and baselines == config.baselines:
         return None
-    made = msgspec.structs.replace(
+    changed = msgspec.structs.replace(
         config,
         generation=stamp.generation,
         parent_sha256=stamp.parent_sha256,
@@ -46,7 +46,7 @@ def synced(config: RoutingConfig, harness: HarnessConfig, *, stamp: Stamp) -> Ro
         rules=tuple(rules.values()),
         baselines=baselines,
     )
-    return with_prompts(made, config.prompts | harness.prompts)
+    return with_prompts(changed, config.prompts | harness.prompts)
 
 
 def _is_outdated(held: Rule, written: Rule) -> bool:

@@ -37,15 +37,21 @@ from harnesslib.self_optimizing_policy.promotion import (
     PromotionEvidence,
     promotion_evidence,
 )
+from harnesslib.self_optimizing_policy.readmission import (
+    READMISSION_GATES,
+    ReadmissionEvidence,
+    readmission_evidence,
+)
 from harnesslib.stats import intervals
 from harnesslib.stats.wording import count, p_value, points
 
-AnyGate = Gate[PromotionEvidence] | Gate[WarmupEvidence] | Gate[DenialEvidence]
+AnyGate = Gate[PromotionEvidence] | Gate[WarmupEvidence] | Gate[DenialEvidence] | Gate[ReadmissionEvidence]
 
 GATES: Mapping[str, tuple[AnyGate, ...]] = {
     "promote": PROMOTION_GATES,
     "enable_warmup": WARMUP_GATES,
     "deny": DENIAL_GATES,
+    "allow": READMISSION_GATES,
 }
 """Action -> its gates, in the order in which they are shown."""
 
@@ -85,7 +91,8 @@ def decide(
     A promotion is judged on the confirmation alone: what chose a candidate says nothing about it. `ended`
     says how its measurement ended, for the reason of a verdict that was left open.
     """
-    judge = {"promote": _promotion, "enable_warmup": _warmup, "deny": _denial}[recommendation.action]
+    judges = {"promote": _promotion, "enable_warmup": _warmup, "deny": _denial, "allow": _readmission}
+    judge = judges[recommendation.action]
     gates, effect = judge(recommendation, summary, policy, phase)
     return Decision(
         id=f"{run_id}:{recommendation.id}",
@@ -165,6 +172,15 @@ def _denial(
     return ask_all(DENIAL_GATES, evidence), intervals.difference(*gained, *lost)
 
 
+def _readmission(
+    recommendation: Recommendation, summary: Summary, policy: PolicyConfig, phase: PhaseConfig
+) -> tuple[tuple[GateResult, ...], Estimate]:
+    evidence = readmission_evidence(recommendation, summary, policy, phase)
+    no_gain = "nothing else changes, so no gain is measured"
+    effect = intervals.unmeasured("readmission", no_gain, n=evidence.calls.calls)
+    return ask_all(READMISSION_GATES, evidence), effect
+
+
 def _left_behind(feedback: Feedback, measured: Measured) -> list[Recommendation]:
     """Return a promotion proposal for each candidate of the screen that nobody proposed."""
     proposed = {item.spec.id for item in feedback.recommendations if item.action == "promote"}
@@ -223,7 +239,12 @@ def _reason(
     definition = next(item for item in GATES[recommendation.action] if item.name == gate.name)
     why = definition.failing if verdict == "REJECT" else definition.unknown
     what = "is rejected" if verdict == "REJECT" else "is not decided"
-    subject = {"promote": model, "enable_warmup": f"A warm-up of {model}", "deny": f"Denying {model}"}
+    subject = {
+        "promote": model,
+        "enable_warmup": f"A warm-up of {model}",
+        "deny": f"Denying {model}",
+        "allow": f"Allowing {model} again",
+    }
     return f"{subject[recommendation.action]} {what}: {why} ({gate.observed}; asked for: {gate.threshold})."
 
 
@@ -241,6 +262,8 @@ def _why_promoted(recommendation: Recommendation, summary: Summary, effect: Esti
             f"{model} passes {mine.passes} of {mine.calls} calls where one is wanted, too few for {phase}; "
             f"{recommendation.fallback_model} serves instead."
         )
+    if recommendation.action == "allow":
+        return f"{model} can do {phase} again: what it was denied for is gone."
     seen = summary.comparison(recommendation.spec.id, "confirm")
     rival, p, cases = (seen.baseline.model, seen.p_value, seen.cases) if seen else ("the baseline", None, 0)
     return (

@@ -509,6 +509,35 @@ class TestDeniedRoutes:
         assert (True, None) == (rule.allow, rule.review_after)
         assert "lost" == effects.config.routing().baselines["atomic"].spec.model
 
+    def test_one_that_is_able_again_and_no_better_serves_requests_for_it_again(self, bench):
+        state = {"able": False}
+
+        def answer(request):
+            known = 0.0 if request.model == "lost" and not state["able"] else 0.6
+            return knowing(request, known) if state["able"] is False else tired(request)
+
+        def tired(request):
+            """Both pass each case at times: none is better, and the failed cases are no wall."""
+            right = right_answer(request)
+            lucky = int(sha256(f"{request.seed}{request.model}".encode())[:8], 16) / 16**8 < 0.7
+            return right if not right.calls or lucky else wrong()
+
+        effects = bench(answer, "base", "lost", accuracy_floor=0.3)
+        cycle(effects, "1")
+        assert not effects.config.routing().rule("lost", "atomic").allow
+        state["able"] = True
+        ended = []
+        for number in range(2, 6):
+            effects.clock.advance(8 * DAY)
+            ended.append(cycle(effects, str(number)).record())
+            if effects.config.routing().rule("lost", "atomic").allow:
+                break
+        rule = effects.config.routing().rule("lost", "atomic")
+        assert (True, None, "confirmed") == (rule.allow, rule.review_after, rule.status)
+        assert "base" == effects.config.routing().baselines["atomic"].spec.model
+        assert "Lost serves requests for it in atomic again" in ended[-1].headline
+        assert "lost" == routing.resolve(effects.config.routing(), "lost", "atomic").model
+
     def test_one_that_is_still_lost_stays_denied_and_waits_again(self, bench):
         effects = bench(lambda r: knowing(r, 0.0 if r.model == "lost" else 0.6), "base", "lost")
         cycle(effects, "1")

@@ -174,6 +174,15 @@ system_prompt = "Be brief."
         swapped = msgspec.structs.replace(first, variants={name: Prompt(system_prompt="Do harm.")})
         assert routing.check(swapped)
 
+    def test_a_text_that_is_edited_in_harness_toml_is_taken_over_with_its_settings(self):
+        config = parse(self.TOML, "harness.toml")
+        edited = parse(self.TOML.replace(b"brief", b"short"), "harness.toml")
+        first = routing.initial(config, now=EPOCH)
+        stamp = routing.Stamp(generation=2, parent_sha256="0" * 64, now=EPOCH)
+        taken = routing.synced(first, edited, stamp=stamp)
+        assert edited.prompts == taken.prompts
+        assert () == routing.check(taken)
+
     def test_files_without_prompt_variants_keep_their_bytes(self):
         assert b"variants" not in encode(FIRST)
         assert b"retry_malformed" not in encode(FIRST)

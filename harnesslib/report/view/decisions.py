@@ -79,6 +79,8 @@ def change(recommendation: Recommendation) -> str:
         return f"serve {phase}"
     if recommendation.action == "enable_warmup":
         return f"warm up before {phase}"
+    if recommendation.action == "allow":
+        return f"allow in {phase} again"
     if recommendation.fallback_model:
         return f"deny {phase}; {recommendation.fallback_model} serves it"
     return f"deny {phase}"
