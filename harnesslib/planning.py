@@ -64,6 +64,7 @@ def make_plan(inputs: PlanInputs) -> Plan:
         predicted_samples=samples,
         predicted_requests=requests,
         digests=inputs.digests,
+        max_calls=inputs.config.budget.max_calls,
     )
 
 

@@ -15,6 +15,7 @@ from harnesslib.records import (
     LogEntry,
     Manifest,
     Plan,
+    ReportSeal,
     RoutingConfig,
     Sample,
     Summary,
@@ -34,6 +35,7 @@ RECORDS: dict[str, tuple[type, str]] = {
     "decisions": (Decisions, "runs/<id>/decisions.json"),
     "verification": (Verifications, "runs/<id>/verification.json"),
     "outcome": (CycleOutcome, "runs/<id>/outcome.json"),
+    "seal": (ReportSeal, "runs/<id>/seal.json"),
 }
 """Name -> the record, and the file that it describes."""
 

@@ -58,6 +58,7 @@ TRUTH = {  # (model, phase): accuracy, restraint, seconds of a case
 }
 LEADERS = {"atomic": "sprinter", "extended": "better"}
 CASES = {"atomic": (15, 9), "extended": (12, 6)}
+HOLDOUT = 50  # the number of the first holdout case
 SKILLS = ("pick_tool", "arguments", "parallel", "dates", "units")
 
 
@@ -88,7 +89,10 @@ def samples(dice: random.Random) -> Iterator[Sample]:
             for number in range(sum(CASES[phase])):
                 for repeat in range(repeats):
                     position += 1
-                    yield sample(dice, (stage, model, phase), number, repeat, position)
+                    # As blocks are: either arm first by the toss of a coin, both beside each other.
+                    late = (model == "steady") == ((number + repeat) % 2 == 0)
+                    where = 4 * (1000 * repeat + number) + late
+                    yield sample(dice, (stage, model, phase), number, repeat, where, seed=position)
     for session in range(1, 6):
         for warm in (False, True):
             for number in range(4):
@@ -97,7 +101,13 @@ def samples(dice: random.Random) -> Iterator[Sample]:
 
 
 def sample(
-    dice: random.Random, where: tuple[str, str, str], number: int, repeat: int, position: int
+    dice: random.Random,
+    where: tuple[str, str, str],
+    number: int,
+    repeat: int,
+    position: int,
+    *,
+    seed: int = 0,
 ) -> Sample:
     stage, model, phase = where
     accuracy, restraint, seconds = TRUTH[model, phase]
@@ -119,11 +129,11 @@ def sample(
         requested_model=model,
         served_model=model,
         phase=phase,
-        case_id=case_id(phase, number),
+        case_id=case_id(phase, number + HOLDOUT * (stage == "verify")),
         skill=SKILLS[number % len(SKILLS)],
         wants_call=wants,
         repeat=repeat,
-        seed=position,
+        seed=seed,
         position=position,
         started_at=START + timedelta(milliseconds=20 * position),
         outcome=outcome,  # type: ignore[arg-type]

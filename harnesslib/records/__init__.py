@@ -64,6 +64,12 @@ from harnesslib.records.cycle import (
     Plan as Plan,
 )
 from harnesslib.records.cycle import (
+    ReportSeal as ReportSeal,
+)
+from harnesslib.records.cycle import (
+    RunLine as RunLine,
+)
+from harnesslib.records.cycle import (
     Selection as Selection,
 )
 from harnesslib.records.cycle import (

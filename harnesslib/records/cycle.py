@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from harnesslib.records.base import Record
-from harnesslib.records.evidence import Decisions, Feedback, Summary, Verifications
+from harnesslib.records.evidence import Decisions, Estimate, Feedback, Summary, Verifications
 from harnesslib.records.measure import Sample, Spec
 from harnesslib.records.routing import LogEntry, RoutingConfig
 
@@ -34,7 +34,10 @@ class PhasePlan(Record):
 
 
 class Plan(Record):
-    """What a cycle will do, and how many samples and requests that takes at the most."""
+    """What a cycle will do, and how many samples and requests that takes at the most.
+
+    `max_calls` is the limit of requests that was in force, 0 where there was none.
+    """
 
     run_id: str
     seed: int
@@ -43,6 +46,7 @@ class Plan(Record):
     predicted_samples: int
     predicted_requests: int
     digests: dict[str, str]
+    max_calls: int = 0
 
 
 class Selection(Record):
@@ -105,7 +109,10 @@ class TruthRow(Record):
 
 
 class CycleOutcome(Record):
-    """How a cycle ended: one sentence and the numbers behind it."""
+    """How a cycle ended: one sentence and the numbers behind it.
+
+    `accuracy` is that of the baselines by phase, `intervals` the same with its interval.
+    """
 
     run_id: str
     ended_at: datetime
@@ -116,6 +123,29 @@ class CycleOutcome(Record):
     baselines: dict[str, str]
     accuracy: dict[str, float | None]
     truth: tuple[TruthRow, ...] = ()
+    intervals: dict[str, Estimate] = {}
+
+
+class ReportSeal(Record):
+    """``seal.json``: the hashes of a run folder's files once its report is written, the manifest's too."""
+
+    run_id: str
+    files: dict[str, str]
+    schema_version: int = 1
+
+
+class RunLine(Record):
+    """One run as a list of runs shows it. `problem` says what can't be read of it, "" where all can."""
+
+    run_id: str
+    kind: str = ""
+    status: str = ""
+    started_at: datetime | None = None
+    reason: str = ""
+    simulated: bool = False
+    outcome: CycleOutcome | None = None
+    report: bool = False
+    problem: str = ""
 
 
 class CycleRecords(Record):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from harnesslib.report.evidence import audit, budget, cases, environment, history, models, speed
 from harnesslib.report.html import Section
+from harnesslib.report.judging import checks, learnings
 from harnesslib.report.sections import causes, decisions, effects, plan, truth, verdict, verification
 
 __all__ = [
@@ -17,10 +18,12 @@ __all__ = [
     "budget",
     "cases",
     "causes",
+    "checks",
     "decisions",
     "effects",
     "environment",
     "history",
+    "learnings",
     "models",
     "plan",
     "speed",
@@ -34,7 +37,9 @@ SECTIONS = (
     decisions,
     effects,
     verification,
+    checks,
     causes,
+    learnings,
     truth,
     plan,
     models,

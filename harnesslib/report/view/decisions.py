@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from harnesslib.records import CycleRecords, Decision, Recommendation, Verification
 from harnesslib.report.view.numbers import SPACE, TIMES, UNKNOWN, plural, points_interval, probability
+from harnesslib.report.view.settling import settling
 from harnesslib.report.view.verdict import verified
 
 PILLS = {
@@ -58,6 +59,7 @@ class DecisionRow:
     reason: str
     hypothesis: str
     gates: tuple[GateRow, ...]
+    settle: str = ""
 
 
 @dataclass(frozen=True)
@@ -134,6 +136,7 @@ def _row(records: CycleRecords, decision: Decision, proofs: dict[str, Verificati
             )
             for g in decision.gates
         ),
+        settle=settling(records, decision),
     )
 
 

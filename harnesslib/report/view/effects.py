@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from harnesslib.records import CycleRecords, Estimate
 from harnesslib.report.view.arms import comparisons, phases
+from harnesslib.report.view.control import Control, controls
 
 _SUPPORT = {"verify": 0, "confirm": 1, "screen": 2}
 
@@ -24,13 +25,17 @@ class EffectRow:
 
 @dataclass(frozen=True)
 class Forest:
-    """The effects of a phase. `zone` is the smallest effect the plan set out to find, as a share."""
+    """The effects of a phase. `zone` is the smallest effect the plan set out to find, as a share.
+
+    `control` is the baseline beside itself: the picture of no effect.
+    """
 
     phase: str
     baseline: str
     rows: tuple[EffectRow, ...]
     zone: float | None
     unknown: tuple[str, ...]
+    control: Control | None = None
 
 
 def forests(records: CycleRecords) -> tuple[Forest, ...]:
@@ -58,9 +63,10 @@ def _forest(records: CycleRecords, phase: str) -> Forest | None:
     zone = next(
         (p.smallest_effect for p in (records.plan.phases if records.plan else ()) if p.phase == phase), None
     )
-    return (
-        Forest(phase, found[0].baseline.model, tuple(_grouped(rows)), zone, tuple(unknown)) if rows else None
-    )
+    if not rows:
+        return None
+    control = next((item for item in controls(records) if item.phase == phase), None)
+    return Forest(phase, found[0].baseline.model, tuple(_grouped(rows)), zone, tuple(unknown), control)
 
 
 def _grouped(rows: list[EffectRow]) -> list[EffectRow]:

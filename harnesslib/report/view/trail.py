@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
-from harnesslib.records import CycleRecords
+from harnesslib.records import CycleOutcome, CycleRecords, Estimate, Plan
 from harnesslib.report.view.measured import STAGE_NAMES
-from harnesslib.report.view.numbers import UNKNOWN, count, duration, short, signed
+from harnesslib.report.view.numbers import UNKNOWN, count, duration, percent, short, signed
 
 _ALWAYS = ("manifest.json", "journal.jsonl")
 
@@ -54,11 +56,16 @@ class Item:
 
 @dataclass(frozen=True)
 class Series:
-    """Served accuracy of one phase over the cycles, as shares; none where it is unknown."""
+    """Served accuracy of one phase over the cycles, as shares; none where it is unknown.
+
+    `bands` are the intervals; `adopted` tells at which cycles another model came into service.
+    """
 
     phase: str
     values: tuple[float | None, ...]
     models: tuple[str, ...]
+    bands: tuple[tuple[float, float] | None, ...] = ()
+    adopted: tuple[int, ...] = ()
 
 
 def budget(records: CycleRecords) -> tuple[BudgetRow, ...]:
@@ -73,9 +80,20 @@ def predicted(records: CycleRecords) -> str:
     plan = records.plan
     if plan is None:
         return ""
-    return (
+    foreseen = (
         f"The plan foresaw {count(plan.predicted_samples)} samples and "
         f"{count(plan.predicted_requests)} requests."
+    )
+    return f"{foreseen} {_left(plan, sum(sample.requests for sample in records.samples))}"
+
+
+def _left(plan: Plan, used: int) -> str:
+    if not plan.max_calls:
+        share = f", {percent(used / plan.predicted_requests, 0)} of them" if plan.predicted_requests else ""
+        return f"{count(used)} requests were made{share}; no limit was set (budget.max_calls)."
+    left = max(0, plan.max_calls - used)
+    return (
+        f"{count(used)} requests were made; of the limit of {count(plan.max_calls)}, {count(left)} are left."
     )
 
 
@@ -110,6 +128,7 @@ def environment(records: CycleRecords) -> tuple[Item, ...]:
     manifest, plan = records.manifest, records.plan
     items = [Item("Same question again", "harness cycle", code=True)]
     items.append(Item("This report again", f"harness report {manifest.run_id}", code=True))
+    items.append(Item("Every number checked", f"harness verify {manifest.run_id}", code=True))
     if plan is not None:
         items.append(Item("Seed", str(plan.seed), code=True))
         items.extend(
@@ -133,15 +152,31 @@ def history(records: CycleRecords) -> tuple[Series, ...]:
         outcomes.append(records.outcome)
     if len(outcomes) < 2:  # noqa: PLR2004
         return ()
+    return series(outcomes)
+
+
+def series(outcomes: Sequence[CycleOutcome]) -> tuple[Series, ...]:
+    """Return the accuracy of each phase over `outcomes`, oldest first."""
     names = dict.fromkeys(phase for outcome in outcomes for phase in outcome.accuracy)
-    return tuple(
-        Series(
-            phase,
-            tuple(outcome.accuracy.get(phase) for outcome in outcomes),
-            tuple(outcome.baselines.get(phase, "") for outcome in outcomes),
-        )
-        for phase in names
+    return tuple(_series(phase, outcomes) for phase in names)
+
+
+def _series(phase: str, outcomes: Sequence[CycleOutcome]) -> Series:
+    models = tuple(outcome.baselines.get(phase, "") for outcome in outcomes)
+    known = [(place, model) for place, model in enumerate(models) if model]
+    return Series(
+        phase=phase,
+        values=tuple(outcome.accuracy.get(phase) for outcome in outcomes),
+        models=models,
+        bands=tuple(_band(outcome.intervals.get(phase)) for outcome in outcomes),
+        adopted=tuple(place for (_, before), (place, now) in pairwise(known) if now != before),
     )
+
+
+def _band(known: Estimate | None) -> tuple[float, float] | None:
+    if known is None or known.low is None or known.high is None:
+        return None
+    return known.low, known.high
 
 
 def drift(series: Series) -> str:

@@ -1,0 +1,152 @@
+"""Drawings of single points: every run of both arms, cost beside accuracy, the looks of a confirmation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from harnesslib.report.charts import slug
+from harnesslib.report.figures import CARD, FIRST, GOOD, GRID, INK, MUTED, SECOND, draw, shortened
+from harnesslib.report.html import Safe
+from harnesslib.report.view.looks import Look, outcome
+from harnesslib.report.view.numbers import count, percent
+from harnesslib.report.view.runs import ArmRuns, RunsFigure
+from harnesslib.report.view.tradeoff import Offer, Tradeoff
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_STEP = 0.085
+_HIGHEST = 0.38
+_ROLE_MARKS = {"baseline": ("o", MUTED), "leader": ("^", FIRST)}
+
+
+def runs(item: RunsFigure) -> Safe:
+    """Return every run of both arms, one mark each: equal runs are stacked, the tick below is the mean."""
+
+    def paint(axes: Axes) -> None:
+        for height, arm, colour, mark in ((1, item.candidate, FIRST, "^"), (0, item.baseline, MUTED, "o")):
+            _arm(axes, arm, height, colour, mark)
+        axes.set_ylim(-0.42, 1.5)
+        axes.set_yticks([1, 0], [shortened(arm.label, 13) for arm in (item.candidate, item.baseline)])
+        axes.tick_params(axis="y", length=0, labelcolor=INK, labelsize=10.5)
+        axes.grid(visible=False, axis="y")
+        axes.set_xlabel("accuracy of one run, %")
+
+    said = "; ".join(_said(arm) for arm in (item.candidate, item.baseline))
+    name = slug(f"runs-{item.arms.phase}")
+    return draw(name, f"Every run in {item.arms.phase}. {said}.", paint, height=2.35, sides=(1.35, 0.3))
+
+
+def tradeoff(item: Tradeoff) -> Safe:
+    """Return cost against accuracy; the line joins those that nobody beats on both."""
+    best = [offer for offer in item.offers if offer.best]
+
+    def paint(axes: Axes) -> None:
+        corners = [(offer.cost, 100 * offer.accuracy) for offer in best]
+        axes.step(*zip(*corners, strict=True), where="post", color=GOOD, linewidth=1.4, linestyle="--")
+        for offer in item.offers:
+            _offer(axes, offer)
+        lowest = min(100 * (offer.low if offer.low is not None else offer.accuracy) for offer in item.offers)
+        floor = max(0.0, lowest - 6)
+        _label(axes, item.offers, floor)
+        axes.set_xlim(0, 1.3 * max(offer.cost for offer in item.offers) or 1)
+        axes.set_ylim(floor, 104)
+        axes.set_xlabel(item.unit)
+        axes.set_ylabel("served accuracy, %")
+
+    named = ", ".join(f"{o.label} {percent(o.accuracy)} at {o.cost:.3g}" for o in item.offers)
+    said = f"Served accuracy against {item.unit} in {item.phase}: {named}. "
+    said += f"Nobody beats {', '.join(offer.label for offer in best)} on both."
+    return draw(slug(f"tradeoff-{item.phase}"), said, paint, height=3.1)
+
+
+def boundary(name: str, found: Sequence[Look]) -> Safe:
+    """Return the looks of a confirmation against the boundary that each had to reach.
+
+    Parameters
+    ----------
+    name
+        What is confirmed; unique on the page.
+    found
+        The looks in the order of time; at least one.
+    """
+
+    def paint(axes: Axes) -> None:
+        at = [100 * look.fraction for look in found]
+        axes.plot(at, [look.critical for look in found], "--", color=SECOND, marker="_", markersize=9)
+        axes.plot(at, [look.statistic for look in found], "-", color=FIRST, linewidth=1.4)
+        for place, look in zip(at, found, strict=True):
+            filled = FIRST if look.crossed else CARD
+            axes.plot(place, look.statistic, "o", color=FIRST, markerfacecolor=filled, markersize=7)
+        axes.axhline(0, color=MUTED, linewidth=0.8)
+        axes.set_xlim(0, 104)
+        axes.set_xlabel("% of the planned calls taken")
+        axes.set_ylabel("evidence, z")
+        key: Any = {"transform": axes.transAxes, "fontsize": 10, "ha": "left"}
+        axes.text(0.02, 0.93, "dashed: what a look had to reach", color=SECOND, **key)
+        axes.text(0.02, 0.84, "● what it saw (filled: reached)", color=FIRST, **key)
+
+    said = "; ".join(f"at {100 * k.fraction:.0f} % {k.statistic:.2f} against {k.critical:.2f}" for k in found)
+    return draw(slug(f"looks-{name}"), f"Looks at {name}: {said}. {outcome(found)}", paint, height=2.9)
+
+
+def _arm(axes: Axes, arm: ArmRuns, height: int, colour: str, mark: str) -> None:
+    columns: dict[float, int] = {}
+    tallest = max(
+        [1, *(sum(round(r.accuracy, 4) == round(run.accuracy, 4) for r in arm.runs) for run in arm.runs)]
+    )
+    step = min(_STEP, _HIGHEST / tallest)
+    for run in arm.runs:
+        place = round(run.accuracy, 4)
+        stacked = columns[place] = columns.get(place, 0) + 1
+        filled = colour if run.whole else CARD
+        axes.plot(
+            100 * run.accuracy,
+            height + (stacked - 1) * step,
+            mark,
+            color=colour,
+            markerfacecolor=filled,
+            markersize=7,
+            markeredgecolor=CARD if run.whole else colour,
+        )
+    axes.plot([100 * arm.mean] * 2, [height - 0.16, height - 0.08], color=INK, linewidth=2)
+    spread = "" if arm.spread is None else f" · SD {100 * arm.spread:.1f}"
+    axes.text(
+        100 * arm.mean, height - 0.2, f"mean {100 * arm.mean:.1f}{spread}", ha="center", va="top", fontsize=10
+    )
+
+
+def _said(arm: ArmRuns) -> str:
+    spread = "" if arm.spread is None else f", standard deviation {100 * arm.spread:.1f} points"
+    return f"{arm.label}: {count(len(arm.runs))} runs, mean {percent(arm.mean)}{spread}"
+
+
+def _offer(axes: Axes, offer: Offer) -> None:
+    mark, colour = _ROLE_MARKS.get(offer.role, ("s", SECOND))
+    if offer.low is not None and offer.high is not None:
+        axes.plot([offer.cost] * 2, [100 * offer.low, 100 * offer.high], color=GRID, linewidth=3, zorder=1)
+    axes.plot(
+        offer.cost,
+        100 * offer.accuracy,
+        mark,
+        color=colour,
+        markerfacecolor=colour if offer.best else CARD,
+        markersize=8,
+        markeredgewidth=1.6,
+    )
+
+
+def _label(axes: Axes, offers: Sequence[Offer], floor: float) -> None:
+    """Write the names beside their marks, pushed down where another name would be in the way."""
+    widest = max(offer.cost for offer in offers)
+    line = (104 - floor) / 14
+    written: list[tuple[float, float]] = []
+    for offer in sorted(offers, key=lambda each: -each.accuracy):
+        height = 100 * offer.accuracy
+        for across, used in written:
+            if abs(across - offer.cost) < 0.4 * widest and height > used - line:
+                height = used - line
+        written.append((offer.cost, height))
+        name = shortened(offer.label, 16)
+        axes.text(offer.cost + 0.04 * widest, height, name, fontsize=9.5, color=INK, va="center")
