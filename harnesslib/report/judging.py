@@ -53,8 +53,8 @@ def learnings(records: CycleRecords) -> Section:
     intro = join(
         (
             paragraph(
-                "What each stage saw of a change, and what follows: it is served, it waits for its review, or "
-                "it stays open."
+                "What each stage saw of a change, and what follows: it is served, it waits for its review, "
+                "or it stays open."
             ),
             paragraph(gap_said) if gap_said else Safe(""),
         )

@@ -43,7 +43,8 @@ _CAUSES = {
 def verdict(records: CycleRecords) -> Section:
     """Return the top of the page: title, verdict and key numbers."""
     view = concluded(records)
-    meta = tag("p", join((tag("span", part) for part in view.meta), " "), class_="meta")
+    run = join(("run ", tag("data", view.run_id, value=view.run_id, data_fact="run")))
+    meta = tag("p", join((tag("span", part) for part in (run, *view.meta)), " "), class_="meta")
     title = tag("h1", view.title, id_="verdict-title")
     return Section(
         "verdict", tag("header", join((meta, title, _note(view), _box(view)), "\n"), id_="verdict")

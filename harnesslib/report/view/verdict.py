@@ -44,6 +44,7 @@ class Fact:
 class Verdict:
     """Title, one sentence, some more, and the key numbers; `doubts` are the checks that failed."""
 
+    run_id: str
     tone: str
     word: str
     title: str
@@ -68,6 +69,7 @@ def verdict(records: CycleRecords) -> Verdict:
     if doubts and records.outcome is not None:
         tone, word = "bad", f"{word}, in doubt"
     return Verdict(
+        run_id=manifest.run_id,
         tone=tone,
         word=word,
         title=_title(records),
@@ -198,8 +200,7 @@ def _effort_facts(records: CycleRecords) -> tuple[Fact, ...]:
 
 
 def _meta(records: CycleRecords) -> tuple[str, ...]:
-    manifest = records.manifest
-    parts = [f"run {manifest.run_id}", moment(manifest.started_at)]
+    parts = [moment(records.manifest.started_at)]
     if records.outcome is not None:
         outcome = records.outcome
         if outcome.generation == outcome.generation_before:
