@@ -254,8 +254,9 @@ def _routing(place: Workspace, records: CycleRecords) -> Iterator[str]:
     logged = {name for entry in records.log for name in entry.decision_ids}
     for name in sorted(promoted - logged):
         yield f"routing_decisions.jsonl: {name} was promoted, and no entry of this run names it"
-    for entry in records.log:
-        if entry.event not in IN_FORCE:
+    used = {entry.generation for entry in records.log} | {records.plan.generation if records.plan else 0}
+    for entry in place.log.entries():
+        if entry.event not in IN_FORCE or entry.generation not in used:
             continue
         path = place.config.generations / f"{entry.generation:06d}.json"
         data = read_if_there(path)

@@ -169,11 +169,11 @@ def test_markup_in_names_cases_and_reasons_is_shown_as_text(tmp_path):
 
 def test_a_failed_notebook_gives_a_page_that_says_so(tmp_path):
     problem = "endpoint 'local': connection refused <b>"
-    page = rendered(tmp_path, RECORDS, upto=8, harness={"problem": problem})
+    page = rendered(tmp_path, RECORDS, upto=9, harness={"problem": problem})
     assert (
         "This cycle did not finish.</strong> endpoint &#39;local&#39;: connection refused &lt;b&gt;" in page
     )
-    assert "Not reached: truth, causes, verification, effects, decisions, verdict." in page
+    assert "Not reached: learnings, causes, checks, verification, effects, decisions, verdict." in page
     assert "<h1>This cycle stopped before its end</h1>" in page
     assert ' id="models"' in page
 

@@ -1,0 +1,255 @@
+"""What the report says about the measurement itself: checks that demote, the control, uneven repeats."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from harnesslib import report
+from harnesslib.records import CycleRecords, Estimate, Summary
+from harnesslib.report.view.checks import checks, demoting
+from harnesslib.report.view.control import controls, drifts
+from harnesslib.report.view.effects import forests
+from harnesslib.report.view.fallback import fallbacks
+from harnesslib.report.view.learnings import learnings, optimism
+from harnesslib.report.view.looks import looks, outcome
+from harnesslib.report.view.runs import runs_figures
+from harnesslib.report.view.settling import settling
+from harnesslib.report.view.tradeoff import tradeoffs
+from harnesslib.report.view.trail import predicted
+from harnesslib.report.view.verdict import verdict
+
+
+def _fixture() -> Any:
+    path = Path(__file__).resolve().parents[1] / "report_fixture.py"
+    spec = importlib.util.spec_from_file_location("report_fixture", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+FIXTURE = _fixture()
+RECORDS = FIXTURE.demo_records()
+
+
+def changed(records: CycleRecords = RECORDS, **fields: Any) -> CycleRecords:
+    return msgspec.structs.replace(records, **fields)
+
+
+def sampled(change) -> CycleRecords:
+    """Return the records with every sample replaced by what `change` makes of it; none drops it."""
+    made = (change(sample) for sample in RECORDS.samples)
+    return changed(samples=tuple(sample for sample in made if sample is not None))
+
+
+def state(records: CycleRecords, name: str) -> str:
+    return next(row.state for row in checks(records) if row.name.startswith(name))
+
+
+def put(sample, **fields):
+    return msgspec.structs.replace(sample, **fields)
+
+
+def test_a_sound_cycle_passes_every_check():
+    assert {"good"} == {row.state for row in checks(RECORDS)}
+    assert () == demoting(RECORDS)
+    assert () == verdict(RECORDS).doubts
+
+
+def test_a_cycle_without_samples_has_no_checks():
+    assert () == checks(changed(samples=()))
+
+
+def test_a_baseline_that_differs_from_itself_demotes_the_verdict():
+    def every_second_fails(sample):
+        if sample.model != "steady" or sample.stage != "confirm":
+            return sample
+        return put(sample, outcome="pass" if (sample.repeat + int(sample.case_id[4:])) % 2 else "wrong")
+
+    broken = sampled(every_second_fails)
+    assert "bad" == state(broken, "A/A control, atomic")
+    view = verdict(broken)
+    assert ("bad", "changed and proven, in doubt") == (view.tone, view.word)
+    assert "A/A control, atomic" in view.doubts
+    assert "Don&#x27;t take this at its word: A/A control, atomic" in report.verdict(broken).html
+
+
+def test_a_baseline_that_gets_worse_while_it_is_measured_demotes_the_verdict():
+    late = sampled(
+        lambda s: put(s, outcome="wrong" if s.repeat >= 2 else "pass") if s.model == "steady" else s
+    )
+    assert "bad" == state(late, "No drift, atomic")
+
+
+def test_an_arm_that_always_comes_first_is_found():
+    first = sampled(lambda s: put(s, position=10**6 + s.position) if s.model == "steady" else s)
+    assert "bad" == state(first, "Order balanced, atomic")
+    assert "sprinter was asked first in 120 of 120 pairs." in [row.finding for row in checks(first)]
+
+
+def test_lost_pairs_are_counted_against_those_asked():
+    def lose(comparison):
+        return put(comparison, dropped_blocks=11) if comparison.stage == "confirm" else comparison
+
+    summary = RECORDS.summary
+    lost = changed(summary=put(summary, comparisons=tuple(map(lose, summary.comparisons))))
+    assert "bad" == state(lost, "Missing answers")
+    assert "22 of 210 pairs" in next(row.finding for row in checks(lost) if row.name == "Missing answers")
+
+
+def test_infrastructure_errors_ask_for_a_look_and_fail_where_they_blocked_a_gate():
+    some = sampled(lambda s: put(s, outcome="infra_error") if s.repeat == 0 and s.model == "twin" else s)
+    assert "look" == state(some, "Infrastructure")
+    made = RECORDS.decisions.decisions
+    gate = FIXTURE.gate("infra_share", "unknown", "30 %", "at most 10 %")
+    blocked = changed(decisions=put(RECORDS.decisions, decisions=(put(made[0], gates=(gate,)), *made[1:])))
+    assert "bad" == state(blocked, "Infrastructure")
+
+
+def test_runs_that_differ_beyond_chance_are_found():
+    def differ(comparison):
+        return put(comparison, overdispersion_p=0.0005)
+
+    summary = RECORDS.summary
+    wild = changed(summary=put(summary, comparisons=tuple(map(differ, summary.comparisons))))
+    assert "bad" == state(wild, "Runs alike")
+    unknown = tuple(put(c, overdispersion_p=None) for c in summary.comparisons)
+    assert "unknown" == state(changed(summary=put(summary, comparisons=unknown)), "Runs alike")
+
+
+@pytest.mark.parametrize(("attempts", "expected"), [(1, "good"), (3, "bad")])
+def test_retries_are_counted(attempts, expected):
+    assert expected == state(sampled(lambda s: put(s, attempts=attempts)), "Retries")
+
+
+def test_a_model_that_answers_under_two_names_is_named():
+    swapped = sampled(lambda s: put(s, served_model="other") if s.model == "twin" and s.repeat else s)
+    assert "look" == state(swapped, "Same model")
+    assert any("twin (other, twin)" in row.finding for row in checks(swapped))
+
+
+def test_a_holdout_case_that_was_used_before_demotes_the_verdict():
+    used = sampled(lambda s: put(s, case_id=f"{s.phase[:3]}-01") if s.stage == "verify" else s)
+    assert "bad" == state(used, "Fresh calls")
+
+
+def test_the_control_halves_are_of_one_size_and_its_own_stage():
+    found = {control.phase: control for control in controls(RECORDS)}
+    assert {"atomic", "extended"} == set(found)
+    assert ("steady", 24) == (found["atomic"].model, found["atomic"].cases)
+    assert "confirmation" in found["atomic"].how
+    assert found["atomic"].effect.low < 0 < found["atomic"].effect.high
+
+
+def test_the_control_falls_back_on_the_screen_and_is_absent_where_cases_were_asked_once():
+    no_confirm = sampled(lambda s: None if s.stage == "confirm" else s)
+    assert "screen" in controls(no_confirm)[0].how
+    once = sampled(lambda s: s if s.repeat == 0 else None)
+    assert ((), ()) == (controls(once), drifts(once))
+    assert all(item.control is None for item in forests(once))
+
+
+def uneven() -> CycleRecords:
+    """As an adaptive design leaves it: after two repeats only every third case goes on."""
+    return sampled(lambda s: None if s.stage == "confirm" and s.repeat >= 2 and int(s.case_id[4:]) % 3 else s)
+
+
+def test_repeats_may_differ_from_case_to_case():
+    figure = runs_figures(uneven())[0]
+    assert [True, True, False, False, False] == [run.whole for run in figure.baseline.runs]
+    assert figure.baseline.mean == sum(run.accuracy for run in figure.baseline.runs[:2]) / 2
+    assert "good" == state(uneven(), "A/A control, atomic")
+    html = "".join(make(uneven()).html for make in report.SECTIONS)
+    assert "a run that asked a part of the cases only" in html
+
+
+def test_a_single_run_has_no_spread():
+    once = sampled(lambda s: s if s.repeat == 0 or s.model == "steady" else None)
+    figure = runs_figures(once)[0]
+    assert figure.candidate.spread is None
+    assert figure.baseline.spread is not None
+
+
+def test_the_frontier_holds_who_nobody_beats_on_both():
+    for item in tradeoffs(RECORDS):
+        best = [offer for offer in item.offers if offer.best]
+        for offer in item.offers:
+            beaten = any(o.cost <= offer.cost and o.accuracy > offer.accuracy for o in best)
+            assert not (offer.best and beaten)
+            assert offer.best or any(o.cost <= offer.cost and o.accuracy >= offer.accuracy for o in best)
+        assert item.unit == "median wait of one case, s"
+
+
+def test_money_is_the_cost_where_prices_are_known():
+    summary: Summary = RECORDS.summary
+    priced = tuple(put(item, cost=0.002 * item.samples) for item in summary.specs)
+    found = tradeoffs(changed(summary=put(summary, specs=priced)))[0]
+    assert "money per 1,000 cases" == found.unit
+    assert {2.0} == {round(offer.cost, 9) for offer in found.offers}
+
+
+def test_a_fallback_is_shown_with_what_it_serves_and_what_the_denied_model_did():
+    rows = fallbacks(RECORDS)
+    assert [("sprinter", "extended", "better", "kept")] == [
+        (r.denied, r.phase, r.fallback, r.result) for r in rows
+    ]
+    evidence = FIXTURE.summary([s for s in RECORDS.samples if s.stage == "confirm"])
+    behind = tuple(
+        put(item, stage="verify_fallback") for item in evidence.specs if item.spec.model == "better"
+    )
+    with_evidence = put(RECORDS.verifications, evidence=put(evidence, specs=behind))
+    shown = fallbacks(changed(verifications=with_evidence))[0]
+    assert "90 calls" == shown.asked
+    assert "n/a" != shown.served
+
+
+def test_what_would_settle_an_open_question_has_its_price_in_calls():
+    held = [d for d in RECORDS.decisions.decisions if d.verdict == "HOLD"]
+    said = {d.recommendation.id: settling(RECORDS, d) for d in held}
+    assert "calls (" in said["atomic-promote-twin"]
+    assert "no number of calls is worth it" in said["extended-promote-twin"]
+    assert {""} == {settling(RECORDS, d) for d in RECORDS.decisions.decisions if d.verdict != "HOLD"}
+
+
+def test_an_effect_too_small_to_be_found_is_called_so():
+    twin = next(d for d in RECORDS.decisions.decisions if d.recommendation.id == "atomic-promote-twin")
+    tiny = Estimate(value=0.0005, low=-0.1, high=0.1, level=0.95, n=24, method="m")
+    summary = RECORDS.summary
+    comparisons = tuple(
+        put(c, effect=tiny) if c.candidate.model == "twin" else c for c in summary.comparisons
+    )
+    said = settling(changed(summary=put(summary, comparisons=comparisons)), twin)
+    assert "takes more than 50 times the calls made" in said
+
+
+def test_the_learnings_tell_what_follows_from_every_change():
+    rows = learnings(RECORDS)
+    assert len(RECORDS.decisions.decisions) == len(rows)
+    assert "It held on fresh cases: in force." == rows[0].lesson
+    assert any(row.lesson.startswith("Fails latency:") for row in rows)
+    assert "in the screen than it proved to be on fresh cases" in optimism(RECORDS)
+    undone = tuple(put(item, kept=False) for item in RECORDS.verifications.verifications)
+    back = changed(verifications=put(RECORDS.verifications, verifications=undone))
+    assert learnings(back)[0].lesson.startswith("It did not hold on fresh cases")
+    assert "" == optimism(changed(verifications=None))
+
+
+def test_the_looks_tell_whether_the_boundary_was_crossed():
+    crossed = looks([(1.0, 3.1, 2.0), (0.5, 1.2, 2.8)])
+    assert [0.5, 1.0] == [look.fraction for look in crossed]
+    assert "The boundary was crossed with 100\u00a0% of the calls, at look 2." == outcome(crossed)
+    assert "was not reached with 50\u00a0% of the calls" in outcome(crossed[:1])
+    assert "Nothing was looked at." == outcome(())
+
+
+def test_the_budget_tells_what_is_left():
+    used = sum(sample.requests for sample in RECORDS.samples)
+    assert f"{used:,} requests were made, 84\u00a0% of them; no limit was set" in predicted(RECORDS)
+    limited = changed(plan=put(RECORDS.plan, max_calls=used + 100))
+    assert f"of the limit of {used + 100:,}, 100 are left" in predicted(limited)
