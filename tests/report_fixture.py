@@ -58,7 +58,8 @@ TRUTH = {  # (model, phase): accuracy, restraint, seconds of a case
 }
 LEADERS = {"atomic": "sprinter", "extended": "better"}
 CASES = {"atomic": (15, 9), "extended": (12, 6)}
-HOLDOUT = 50  # the number of the first holdout case
+HOLDOUT = 500  # the number of the first holdout case
+REPEATS = {"screen": 2, "confirm": 5, "verify": 5}
 SKILLS = ("pick_tool", "arguments", "parallel", "dates", "units")
 
 
@@ -82,12 +83,10 @@ def case_id(phase: str, number: int) -> str:
 def samples(dice: random.Random) -> Iterator[Sample]:
     position = 0
     for model, phase in TRUTH:
-        stages = [("screen", 2)]
-        if model in {"steady", LEADERS[phase]}:
-            stages += [("confirm", 5), ("verify", 5)]
-        for stage, repeats in stages:
+        both = model in {"steady", LEADERS[phase]}
+        for stage in ("screen", "confirm", "verify") if both else ("screen",):
             for number in range(sum(CASES[phase])):
-                for repeat in range(repeats):
+                for repeat in range(REPEATS[stage]):
                     position += 1
                     # As blocks are: either arm first by the toss of a coin, both beside each other.
                     late = (model == "steady") == ((number + repeat) % 2 == 0)

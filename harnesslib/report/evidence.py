@@ -183,7 +183,7 @@ def _cost(item: Tradeoff) -> str:
 def _offers(item: Tradeoff) -> Safe:
     columns = (Column("model"), Column("stage"), Column(item.unit, numeric=True), Column("right"))
     cells = ((o.label, o.stage, f"{o.cost:.3g}", percent(o.accuracy)) for o in item.offers)
-    return tag("div", table(columns, cells, css=""), class_="scroll")
+    return scroller(table(columns, cells, css=""), f"accuracy and cost in {item.phase}")
 
 
 def _models_table(records: CycleRecords, phase: str) -> Safe:

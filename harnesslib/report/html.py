@@ -106,7 +106,8 @@ def details(summary: object, body: object, css: str = "") -> Safe:
 
 def scroller(body: object, label: str) -> Safe:
     """Return a region that scrolls sideways, by keyboard too."""
-    return tag("div", body, class_="scroll", tabindex="0", role="region", aria_label=label)
+    name = f"Table: {label}"  # a section may have the label itself, and landmarks need names of their own
+    return tag("div", body, class_="scroll", tabindex="0", role="region", aria_label=name)
 
 
 def table(

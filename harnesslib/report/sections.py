@@ -14,6 +14,7 @@ from harnesslib.report.html import (
     join,
     paragraph,
     pill,
+    scroller,
     section,
     table,
     tag,
@@ -291,7 +292,7 @@ def _spread(item: RunsFigure) -> Safe:
         for arm in (item.candidate, item.baseline)
         for number, run in enumerate(arm.runs, start=1)
     )
-    numbers = tag("div", table(columns, cells, css=""), class_="scroll")
+    numbers = scroller(table(columns, cells, css=""), f"every run in {item.arms.phase}")
     return figure(f"{item.arms.phase}: every run of both", note, runs(item), numbers)
 
 
@@ -318,7 +319,7 @@ def _forest_numbers(item: Forest) -> Safe:
     if item.control is not None:
         e = item.control.effect
         cells.append((item.control.model, "control", points(e.value), points(e.low), points(e.high)))
-    return tag("div", table(columns, cells, css=""), class_="scroll")
+    return scroller(table(columns, cells, css=""), f"effects in {item.phase}")
 
 
 def _agreement(row: TruthRow) -> Safe:

@@ -151,6 +151,25 @@ def test_the_page_is_small(page):
     assert len(page.encode()) < 400_000
 
 
+def large_records() -> CycleRecords:
+    """Make up a cycle of 100 cases, 8 specs and 10 repeats of each."""
+    large = _fixture()
+    more = {(f"candidate-{n}", "atomic"): (0.8, 0.9, 0.03) for n in (1, 2)}
+    large.TRUTH = {key: value for key, value in large.TRUTH.items() if key[1] == "atomic"} | more
+    large.CASES = {"atomic": (75, 25), "extended": (1, 0)}
+    large.REPEATS = {"screen": 10, "confirm": 10, "verify": 10}
+    return large.demo_records()
+
+
+def test_the_page_of_a_large_cycle_is_below_two_megabytes(tmp_path):
+    records = large_records()
+    screened = [sample for sample in records.samples if sample.stage == "screen"]
+    assert 100 * 8 * 10 == len(screened)
+    page = rendered(tmp_path, records)
+    assert len(page.encode()) < 2_000_000
+    assert page.count('<td class="c ') > 1000
+
+
 def evil_records() -> CycleRecords:
     """Put markup wherever a model, a person or an endpoint can put text."""
     text = msgspec.json.encode(RECORDS).decode()
@@ -176,6 +195,21 @@ def test_a_failed_notebook_gives_a_page_that_says_so(tmp_path):
     assert "Not reached: learnings, causes, checks, verification, effects, decisions, verdict." in page
     assert "<h1>This cycle stopped before its end</h1>" in page
     assert ' id="models"' in page
+
+
+def test_what_is_known_of_a_stopped_cycle_is_shown_whichever_cells_ran(tmp_path):
+    cut = msgspec.structs.replace(
+        RECORDS, manifest=FIXTURE.manifest("failed"), decisions=None, verifications=None, outcome=None
+    )
+    path = executed(tmp_path, cut, upto=3, harness={"problem": "stopped by SIGTERM"})
+    render(path, tmp_path / "report.html", [make(cut) for make in report.SECTIONS])
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    places = [page.index(f' id="{make.__name__}"') for make in report.SECTIONS]
+    assert sorted(places) == places
+    assert "This cycle did not finish.</strong> stopped by SIGTERM" in page
+    assert ">This cycle stopped before its end</h1>" in page
+    assert "Nothing below is a verdict." in page
+    assert "changed and proven" not in page
 
 
 def test_an_error_in_a_cell_is_told_even_where_nobody_wrote_down_the_problem(tmp_path):

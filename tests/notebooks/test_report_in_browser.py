@@ -58,7 +58,9 @@ LOOK = """({
   hidden: [...document.querySelectorAll('figure svg')]
     .filter(svg => svg.getBoundingClientRect().width < 200).length,
 })"""
-RUN_AXE = """axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']})
+RUN_AXE = """axe.run(document, {
+    runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'],
+  })
   .then(found => ({passes: found.passes.length, violations: found.violations.map(
     rule => rule.id + ': ' + rule.nodes.slice(0, 3).map(node => node.html.slice(0, 160)).join(' | '))}))"""
 pytestmark = pytest.mark.browser
@@ -206,7 +208,7 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("name", ["page", "index"])
 def test_axe_finds_no_fault(browser, request, name, width, scheme):
     found = asyncio.run(examined(browser, request.getfixturevalue(name), width, scheme))
-    assert [] == found["violations"]
+    assert [] == found["violations"], "\n".join(found["violations"])
     assert found["passes"] > 20
 
 
