@@ -28,8 +28,8 @@ def checks(records: CycleRecords) -> Section:
         f"doubt (p below {checked.FAIL_P:g}, or a share above its limit); “look” is a nudge "
         f"(p below {checked.LOOK_P:g})."
     )
-    columns = (Column("check"), Column("result"), Column("finding"), Column("what it would mean"))
-    cells = ((r.name, pill(*_PILLS[r.state]), r.finding, r.meaning) for r in rows)
+    columns = (Column("check"), Column("result"), Column("finding"))
+    cells = ((r.name, pill(*_PILLS[r.state]), join((r.finding, tag("small", r.meaning)), " ")) for r in rows)
     return section("checks", title, paragraph(intro), framed("Checks", columns, cells))
 
 

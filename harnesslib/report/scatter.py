@@ -149,4 +149,6 @@ def _label(axes: Axes, offers: Sequence[Offer], floor: float) -> None:
                 height = used - line
         written.append((offer.cost, height))
         name = shortened(offer.label, 16)
-        axes.text(offer.cost + 0.04 * widest, height, name, fontsize=9.5, color=INK, va="center")
+        plate = {"facecolor": CARD, "edgecolor": "none", "pad": 0.8}
+        place = offer.cost + 0.04 * widest
+        axes.text(place, height, name, fontsize=9.5, color=INK, va="center", bbox=plate)

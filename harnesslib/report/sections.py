@@ -7,6 +7,7 @@ from harnesslib.report.html import (
     Column,
     Safe,
     Section,
+    definitions,
     details,
     figure,
     framed,
@@ -31,6 +32,25 @@ from harnesslib.report.view.verdict import Fact, Verdict
 from harnesslib.report.view.verdict import verdict as concluded
 
 _GLYPHS = {"good": "✓", "warn": "?", "bad": "✕", "info": "="}
+_WORDS = (
+    (
+        "served accuracy",
+        "share of answers that are right; a timeout counts as wrong, a broken endpoint as nobody's",
+    ),
+    ("points", "percentage points: from 80 % to 86 % is +6 points"),
+    ("[low, high]", "95 % interval: where the true value lies in 95 of 100 such measurements"),
+    ("baseline, candidate", "what serves now, and what might serve instead; they differ in one thing"),
+    ("screen", "a few calls for every candidate, to find out who is worth more"),
+    ("confirmation", "fresh calls for the leader and the baseline, side by side"),
+    (
+        "verification",
+        "cases never used before, asked as an application asks; its gain is the one that is credited",
+    ),
+    ("gate", "one condition of a change: pass, fail, or unknown where the data can't tell"),
+    ("promote, hold, reject", "all gates pass; one is unknown; one fails"),
+    ("restraint", "share of the cases that want no tool call and get none"),
+    ("generation", "number of the routing file in force; each change makes a new one"),
+)
 _CAUSES = {
     "cold_start": "cold start",
     "capability_limit": "capability limit",
@@ -48,7 +68,7 @@ def verdict(records: CycleRecords) -> Section:
     meta = tag("p", join((tag("span", part) for part in (run, *view.meta)), " "), class_="meta")
     title = tag("h1", view.title, id_="verdict-title")
     return Section(
-        "verdict", tag("header", join((meta, title, _note(view), _box(view)), "\n"), id_="verdict")
+        "verdict", tag("header", join((meta, title, _note(view), _box(view), _words()), "\n"), id_="verdict")
     )
 
 
@@ -247,6 +267,12 @@ def _box(view: Verdict) -> Safe:
         tag("ul", facts, class_="kpis") if view.facts else Safe(""),
     )
     return tag("section", join(parts, "\n"), class_=f"verdict {view.tone}", aria_label="Verdict")
+
+
+def _words() -> Safe:
+    """Return what the page's words mean, folded."""
+    meanings = definitions((word, meaning, False) for word, meaning in _WORDS)
+    return details("The words on this page", meanings, "words noprint")
 
 
 def _fact(fact: Fact) -> Safe:
