@@ -95,6 +95,10 @@ def audit_run(place: Workspace, run_id: str, report: Path | None = None) -> RunA
         There is no such run.
     """
     manifest = place.runs.manifest(run_id)
+    if manifest.status != "done":
+        open_end = f"is not finished ({manifest.reason or manifest.status}), so nothing of it is sealed"
+        problem = f"run '{run_id}': {open_end}; go on with it: harness cycle --resume {run_id}"
+        return RunAudit(run_id=run_id, steps=(Step(name="data", checked="finished", problems=(problem,)),))
     steps = [_step("data", "files as sealed", lambda: place.runs.check(run_id))]
     if manifest.kind != "cycle":
         return RunAudit(run_id=run_id, steps=tuple(steps))

@@ -210,7 +210,7 @@ def _known_sections(place: Workspace, run_id: str) -> tuple[Section, ...]:
     except HarnessError as error:
         click.echo(f"harness: the report shows only what the notebook holds: {error}", err=True)
         return ()
-    return tuple(make(records) for make in SECTIONS)
+    return tuple(part for part in (make(records) for make in SECTIONS) if not part.empty)
 
 
 def notebook_path(name: str) -> Path:

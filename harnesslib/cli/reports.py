@@ -38,7 +38,7 @@ def verify_command(what: str, workspace: Path, as_json: bool) -> int:
         audit = audit_run(place, run_id, page)
     show(audit, _told(audit), as_json=as_json)
     if audit.problems:
-        raise AuditError(f"run '{run_id}': {len(audit.problems)} problem(s); restore it from a backup")
+        raise AuditError(f"run '{run_id}': {len(audit.problems)} problem(s), named above")
     return 0
 
 

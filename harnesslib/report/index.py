@@ -95,11 +95,23 @@ def _drawing(trend: Trend, number: int) -> Safe:
     end = points[-1]
     label = f"trend-{number}"
     return Safe(
-        f'<svg role="img" aria-labelledby="{label}" viewBox="0 0 {_WIDTH:g} {_HEIGHT:g}">'
-        f'<title id="{label}">{escape(f"{trend.phase}: {trend.said}")}</title>{area}'
+        f'<svg role="img" aria-labelledby="{label}" viewBox="0 0 {_WIDTH + 40:g} {_HEIGHT:g}">'
+        f'<title id="{label}">{escape(f"{trend.phase}: {trend.said}")}</title>{_scale(trend)}{area}'
         f'<polyline points="{_path(points)}" fill="none" stroke="var(--a)" stroke-width="2"/>{rings}'
         f'<circle cx="{end[0]}" cy="{end[1]}" r="3" fill="var(--a)"/></svg>'
     )
+
+
+def _scale(trend: Trend) -> str:
+    """Draw the two ends of the scale."""
+    lines = []
+    for value, down in ((trend.scale[1], _EDGE), (trend.scale[0], _HEIGHT - _EDGE)):
+        lines.append(f'<path d="M0 {down:g}H{_WIDTH:g}" stroke="var(--line)"/>')
+        lines.append(
+            f'<text x="{_WIDTH + 4:g}" y="{down + 3.5:g}" font-size="10" fill="var(--mut)">'
+            f"{percent(value, 0)}</text>"
+        )
+    return "".join(lines)
 
 
 def _path(points: Sequence[tuple[float, float]]) -> str:
@@ -111,7 +123,6 @@ def _table(rows: Sequence[CycleRow]) -> Safe:
         return Safe("")
     columns = (
         Column("cycle"),
-        Column("began"),
         Column("result"),
         Column("what it came to"),
         Column("served accuracy"),
@@ -120,7 +131,6 @@ def _table(rows: Sequence[CycleRow]) -> Safe:
     cells = (
         (
             _link(row),
-            moment(row.started_at) if row.started_at else "unknown",
             pill(row.tone, row.glyph, row.state),
             row.verdict,
             _accuracies(row),
@@ -134,14 +144,16 @@ def _table(rows: Sequence[CycleRow]) -> Safe:
 
 
 def _link(row: CycleRow) -> Safe:
-    if not row.report:
-        return tag("span", row.run_id, class_="mono")
-    return Safe(f'<a class="mono" href="./{quote(row.run_id, safe="")}/report.html">{escape(row.run_id)}</a>')
+    began = moment(row.started_at) if row.started_at else "time unknown"
+    shown = escape(began)
+    if row.report:
+        shown = Safe(f'<a href="./{quote(row.run_id, safe="")}/report.html">{shown}</a>')
+    return tag("span", join((shown, tag("small", row.run_id, class_="mono")), " "), class_="cycle")
 
 
 def _accuracies(row: CycleRow) -> Safe:
-    lines = (f"{phase}: {percent(value)}, {model}" for phase, value, model in row.served)
-    return join(tag("small", line) for line in lines)
+    lines = (f"{phase}\u00a0{percent(value)}, {model}" for phase, value, model in row.served)
+    return join((tag("span", line, class_="line") for line in lines), " ")
 
 
 def _others(lines: Sequence[RunLine]) -> Safe:

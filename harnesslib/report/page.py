@@ -108,7 +108,7 @@ def _page(notebook: Any, name: str, known: Sequence[Section]) -> dict[str, Any]:
         "body": "\n".join(parts.values()),
         "contents": [(name, "".join(_TITLE.findall(html)[:1])) for name, html in parts.items()],
         "problem": problem,
-        "not_reached": ", ".join(_not_reached(cells)) if problem else "",
+        "not_reached": ", ".join(_not_reached(cells, known)) if problem else "",
         "notebook": name,
         "steps": list(_steps(notebook.cells)),
     }
@@ -148,8 +148,8 @@ def _problem(notebook: Any, cells: Sequence[Any]) -> str:  # noqa: ANN401 - as a
     return "It stopped without saying why." if notebook.metadata.get("papermill", {}).get("exception") else ""
 
 
-def _not_reached(cells: Sequence[Any]) -> Iterator[str]:
-    reached = _parts(cells)
+def _not_reached(cells: Sequence[Any], known: Sequence[Section]) -> Iterator[str]:
+    reached = _parts(cells, known)
     wanted = dict.fromkeys(name for cell in cells for name in _CALLS.findall(cell.source))
     return (name for name in wanted if name not in reached)
 

@@ -209,6 +209,8 @@ def test_what_is_known_of_a_stopped_cycle_is_shown_whichever_cells_ran(tmp_path)
     assert "This cycle did not finish.</strong> stopped by SIGTERM" in page
     assert ">This cycle stopped before its end</h1>" in page
     assert "Nothing below is a verdict." in page
+    assert f"To go on: harness cycle --resume {FIXTURE.RUN}" in page
+    assert "Not reached" not in page
     assert "changed and proven" not in page
 
 

@@ -189,6 +189,13 @@ def test_a_report_is_verified_by_its_path_also_as_a_copy(copy, tmp_path, capsys)
     assert "sent.html: differs from report.html in the run's folder" in capsys.readouterr().out
 
 
+def test_an_unfinished_cycle_verifies_nothing_and_says_how_to_go_on(copy, capsys):
+    root, run = copy
+    edit(run / "manifest.json", '"status": "done"', '"status": "failed"')
+    assert 5 == main(["verify", run.name, "-w", str(root)])
+    assert f"go on with it: harness cycle --resume {run.name}" in capsys.readouterr().out
+
+
 def test_what_is_no_report_is_refused_with_a_sentence(copy, tmp_path, capsys):
     root, _ = copy
     (tmp_path / "other.html").write_text("<html></html>")

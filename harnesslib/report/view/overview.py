@@ -73,20 +73,15 @@ def trends(lines: Sequence[RunLine]) -> tuple[Trend, ...]:
     # Whole tenths, and never so narrow that chance looks like a landslide.
     scale = (min(0.8, int(10 * min(lows)) / 10), 1.0) if lows else (0.0, 1.0)
     return tuple(
-        Trend(
-            item.phase, item.values, item.bands, item.adopted, scale, _said(item.values, item.models, scale)
-        )
+        Trend(item.phase, item.values, item.bands, item.adopted, scale, _said(item.values, item.models))
         for item in found
     )
 
 
-def _said(values: Sequence[float | None], models: Sequence[str], scale: tuple[float, float]) -> str:
+def _said(values: Sequence[float | None], models: Sequence[str]) -> str:
     known = [value for value in values if value is not None]
-    axis = f"{percent(scale[0], 0)} to {percent(scale[1], 0)}"
-    return (
-        f"{percent(known[0])} to {percent(known[-1])} over {plural(len(values), 'cycle')}, now "
-        f"{models[-1] or 'unknown'}; scale {axis}"
-    )
+    serving = models[-1] or "unknown"
+    return f"{percent(known[0])} to {percent(known[-1])} over {plural(len(values), 'cycle')}; now {serving}"
 
 
 def _row(line: RunLine) -> CycleRow:

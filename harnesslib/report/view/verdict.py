@@ -123,6 +123,9 @@ def _unfinished(records: CycleRecords) -> str:
 
 def _lines(records: CycleRecords) -> tuple[str, ...]:
     lines = []
+    if records.outcome is None and records.manifest.status in {"failed", "lost"}:
+        again = f"harness cycle --resume {records.manifest.run_id}"
+        lines.append(f"What was measured is kept, and not measured again. To go on: {again}")
     if records.decisions is not None:
         made = records.decisions.decisions
         tally = [(sum(d.verdict == name for d in made), name) for name in ("PROMOTE", "HOLD", "REJECT")]
