@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from harnesslib.run_audit import RunAudit
     from harnesslib.workspace import Workspace
 
+_WIDE = 90
+
 
 @click.command("verify")
 @click.argument("what", metavar="[REPORT|RUN]", default="last")
@@ -112,7 +114,7 @@ def _history(rows: tuple[CycleRow, ...]) -> str:
             row.run_id,
             row.state,
             ", ".join(f"{phase} {_share(value)} {model}" for phase, value, model in row.served),
-            row.verdict,
+            row.verdict if len(row.verdict) <= _WIDE else f"{row.verdict[: _WIDE - 1]}…",
         )
         for row in rows
     ]

@@ -142,10 +142,10 @@ def audit(records: CycleRecords) -> Section:
     intro = paragraph(
         join(("Each entry carries the hash of the one before; ", command, " finds any edited byte."))
     )
-    links = join((_file(row) for row in trail.files(records)), "\n")
-    return section(
-        "audit", "Audit trail", intro, log, tag("h3", "Files of this run"), tag("ul", links, class_="files")
-    )
+    links = tag("ul", join((_file(row) for row in trail.files(records)), "\n"), class_="files")
+    around = tag("ul", join(_way(item) for item in trail.ways(records)), class_="files")
+    headings = (tag("h3", "Files of this run"), tag("h3", "Around it"))
+    return section("audit", "Audit trail", intro, log, headings[0], links, headings[1], around)
 
 
 def environment(records: CycleRecords) -> Section:
@@ -293,6 +293,10 @@ def _cold_note(item: ColdFigure) -> str:
         f"{percent(comparison.warm.value, 0)}; ✕ not right. "
         f"{plural(comparison.sessions, 'session pair')}, {probability(comparison.p_value)}.{load}"
     )
+
+
+def _way(item: trail.Item) -> Safe:
+    return tag("li", Safe(f'<a href="{quote(item.value, safe="/.")}">{escape(item.name)}</a>'))
 
 
 def _file(row: trail.FileRow) -> Safe:

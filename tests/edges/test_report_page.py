@@ -16,6 +16,8 @@ from harnesslib import report
 from harnesslib.errors import DataError
 from harnesslib.records import CycleRecords
 from harnesslib.report.page import render
+from harnesslib.report.scatter import boundary
+from harnesslib.report.view.looks import looks
 
 
 def _fixture() -> Any:
@@ -112,7 +114,9 @@ def test_links_lead_to_sections_or_to_files_beside_the_page(page):
     ids = {a["id"] for _, a in parser.tags if "id" in a}
     links = [a["href"] for t, a in parser.tags if t == "a"]
     assert {link[1:] for link in links if link.startswith("#")} <= ids
-    assert all(link.startswith(("#", "./")) for link in links)
+    assert all(link.startswith(("#", "./", "../")) for link in links)
+    earlier = RECORDS.history[-1].run_id
+    assert {"./cycle.ipynb", "../index.html", f"../{earlier}/report.html"} <= set(links)
 
 
 def test_the_verdict_comes_first_though_it_is_computed_last(page):
@@ -149,6 +153,18 @@ def test_computing_again_gives_the_same_drawings(page, tmp_path):
 
 def test_the_page_is_small(page):
     assert len(page.encode()) < 400_000
+
+
+def test_the_notebook_of_a_cycle_shows_every_section():
+    notebook = Path(__file__).resolve().parents[2] / "notebooks" / "cycle.ipynb"
+    shown = set(re.findall(r"hl\.report\.([a-z]+)\(", notebook.read_text("utf-8")))
+    assert {make.__name__ for make in report.SECTIONS} == shown
+
+
+def test_looks_are_drawn_against_their_boundary():
+    drawn = boundary("atomic: better", looks([(0.5, 1.2, 2.8), (1.0, 3.1, 2.0)]))
+    assert "at 50 % 1.20 against 2.80; at 100 % 3.10 against 2.00" in drawn
+    assert set() == set(re.findall(r"(?:fill|stroke): (#\w+|black|white)", drawn))
 
 
 def large_records() -> CycleRecords:

@@ -22,6 +22,7 @@ STAGE_NAMES = {
     "run": "run",
     "screen": "screen",
     "confirm": "confirmation",
+    "guard": "guards",
     "sessions": "session starts",
     "verify": "verification",
     "verify_sessions": "verified session starts",
@@ -101,7 +102,7 @@ def case_grid(records: CycleRecords, phase: str) -> CaseGrid | None:
     ours = {case.case_id: case for case in candidate.cases}
     repeats = max((len(case.outcomes) for case in (*ours.values(), *theirs.values())), default=0)
     everything = [(ours.get(case_id), theirs.get(case_id)) for case_id in {**ours, **theirs}]
-    shown = [both for both in everything if not all(_flawless(case, repeats) for case in both)]
+    shown = [both for both in everything if not all(_flawless(case) for case in both)]
     shown.sort(key=lambda both: (_rate(both[0]), _rate(both[1]), _some(both).case_id))
     rows = tuple(_case_row(phase, left, right, repeats) for left, right in shown)
     return CaseGrid(pair, repeats, rows, len(everything) - len(shown))
@@ -159,8 +160,8 @@ def _padded(case: CaseResult | None, repeats: int) -> tuple[str, ...]:
     return (*outcomes, *("missing",) * (repeats - len(outcomes)))
 
 
-def _flawless(case: CaseResult | None, repeats: int) -> bool:
-    return case is not None and case.passes == repeats
+def _flawless(case: CaseResult | None) -> bool:
+    return case is not None and case.passes == len(case.outcomes)
 
 
 def _rate(case: CaseResult | None) -> float:

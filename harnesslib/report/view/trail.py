@@ -70,8 +70,9 @@ class Series:
 
 def budget(records: CycleRecords) -> tuple[BudgetRow, ...]:
     """Return what each stage used, and the sum."""
-    stages = [stage for stage in STAGE_NAMES if any(s.stage == stage for s in records.samples)]
-    rows = [_budget_row(records, STAGE_NAMES[stage], (stage,)) for stage in stages]
+    used: set[str] = {sample.stage for sample in records.samples}
+    stages = [*(stage for stage in STAGE_NAMES if stage in used), *sorted(used - STAGE_NAMES.keys())]
+    rows = [_budget_row(records, STAGE_NAMES.get(stage, stage), (stage,)) for stage in stages]
     return (*rows, _budget_row(records, "together", tuple(stages))) if rows else ()
 
 
@@ -121,6 +122,17 @@ def files(records: CycleRecords) -> tuple[FileRow, ...]:
             *(FileRow(name, short(sealed[name])) for name in sorted(sealed)),
         )
     return tuple(FileRow(name, "") for name in _ALWAYS if name != "journal.jsonl" or records.samples)
+
+
+def ways(records: CycleRecords) -> tuple[Item, ...]:
+    """Return what lies around the report: what it is, and the way to it from the report's folder."""
+    found = [Item("the executed notebook", "./cycle.ipynb"), Item("all cycles", "../index.html")]
+    earlier = [outcome.run_id for outcome in records.history if outcome.run_id < records.manifest.run_id]
+    if earlier:
+        found.append(Item("the cycle before", f"../{earlier[-1]}/report.html"))
+    found.append(Item("the decision log", "../../routing_decisions.jsonl"))
+    found.append(Item("the routing in force", "../../routing_config.json"))
+    return tuple(found)
 
 
 def environment(records: CycleRecords) -> tuple[Item, ...]:

@@ -168,7 +168,8 @@ def _gain_facts(records: CycleRecords) -> tuple[Fact, ...]:
         state = "credited gain" if item.kept else "seen when measured again, so rolled back"
         label = f"{phase}, {state}; {span(item.effect)}"
         exact = _exact(item.effect)
-        facts.append(Fact(f"{points(item.effect.value)} points", label, f"gain.{phase}", exact))
+        key = f"gain.{decision.recommendation.id}"
+        facts.append(Fact(f"{points(item.effect.value)} points", label, key, exact))
     if facts or records.outcome is None:
         return tuple(facts)
     return tuple(_accuracy_facts(records.outcome))
