@@ -258,7 +258,8 @@ def _note(view: Verdict) -> Safe:
 
 def _box(view: Verdict) -> Safe:
     facts = join((_fact(fact) for fact in view.facts), "\n")
-    doubts = f"Don't take this at its word: {listed(view.doubts)} failed; see the checks below."
+    see = Safe('<a href="#checks">checks</a>')
+    doubts = join((f"Don't take this at its word: {listed(view.doubts)} failed; see the ", see, "."))
     parts = (
         pill(view.tone, _GLYPHS[view.tone], view.word),
         tag("p", view.lead, class_="lead"),

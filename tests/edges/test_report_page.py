@@ -163,7 +163,7 @@ def test_the_notebook_of_a_cycle_shows_every_section():
 
 def test_looks_are_drawn_against_their_boundary():
     drawn = boundary("atomic: better", looks([(0.5, 1.2, 2.8), (1.0, 3.1, 2.0)]))
-    assert "at 50 % 1.20 against 2.80; at 100 % 3.10 against 2.00" in drawn
+    assert "at 50\u00a0% 1.20 against 2.80; at 100\u00a0% 3.10 against 2.00" in drawn
     assert set() == set(re.findall(r"(?:fill|stroke): (#\w+|black|white)", drawn))
 
 

@@ -73,23 +73,23 @@ def test_a_baseline_that_differs_from_itself_demotes_the_verdict():
         return put(sample, outcome="pass" if (sample.repeat + int(sample.case_id[4:])) % 2 else "wrong")
 
     broken = sampled(every_second_fails)
-    assert "bad" == state(broken, "A/A control, atomic")
+    assert "bad" == state(broken, "A/A control (atomic)")
     view = verdict(broken)
-    assert ("bad", "changed and proven, in doubt") == (view.tone, view.word)
-    assert "A/A control, atomic" in view.doubts
-    assert "Don&#x27;t take this at its word: A/A control, atomic" in report.verdict(broken).html
+    assert ("bad", "in doubt: changed and proven") == (view.tone, view.word)
+    assert "A/A control (atomic)" in view.doubts
+    assert "Don&#x27;t take this at its word: A/A control (atomic)" in report.verdict(broken).html
 
 
 def test_a_baseline_that_gets_worse_while_it_is_measured_demotes_the_verdict():
     late = sampled(
         lambda s: put(s, outcome="wrong" if s.repeat >= 2 else "pass") if s.model == "steady" else s
     )
-    assert "bad" == state(late, "No drift, atomic")
+    assert "bad" == state(late, "No drift (atomic)")
 
 
 def test_an_arm_that_always_comes_first_is_found():
     first = sampled(lambda s: put(s, position=10**6 + s.position) if s.model == "steady" else s)
-    assert "bad" == state(first, "Order balanced, atomic")
+    assert "bad" == state(first, "Order balanced (atomic)")
     assert "sprinter was asked first in 120 of 120 pairs." in [row.finding for row in checks(first)]
 
 
@@ -164,7 +164,7 @@ def test_repeats_may_differ_from_case_to_case():
     figure = runs_figures(uneven())[0]
     assert [True, True, False, False, False] == [run.whole for run in figure.baseline.runs]
     assert figure.baseline.mean == sum(run.accuracy for run in figure.baseline.runs[:2]) / 2
-    assert "good" == state(uneven(), "A/A control, atomic")
+    assert "good" == state(uneven(), "A/A control (atomic)")
     html = "".join(make(uneven()).html for make in report.SECTIONS)
     assert "a run that asked a part of the cases only" in html
 

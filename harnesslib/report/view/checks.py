@@ -76,7 +76,7 @@ def _of_share(value: float, limits: tuple[float, float]) -> State:
 def _control(control: Control) -> CheckRow:
     return CheckRow(
         _of_p(control.p_value),
-        f"A/A control, {control.phase}",
+        f"A/A control ({control.phase})",
         f"{control.model} beside itself ({control.how}): {points_interval(control.effect)} points on "
         f"{plural(control.cases, 'case')}, {probability(control.p_value)}.",
         "If one model differs from itself, the setup makes differences that are none.",
@@ -86,7 +86,7 @@ def _control(control: Control) -> CheckRow:
 def _drift(control: Control) -> CheckRow:
     return CheckRow(
         _of_p(control.p_value),
-        f"No drift, {control.phase}",
+        f"No drift ({control.phase})",
         f"{control.model}, {control.how}: {points_interval(control.effect)} points, "
         f"{probability(control.p_value)}.",
         "If the baseline changes while it is measured, the endpoint or the machine changed under it.",
@@ -109,7 +109,7 @@ def _order(records: CycleRecords) -> Iterator[CheckRow]:
         first = sum(block[wanted[0]] < block[wanted[1]] for block in whole)
         yield CheckRow(
             _even(first, len(whole)),
-            f"Order balanced, {phase}",
+            f"Order balanced ({phase})",
             f"{pair.labels[0]} was asked first in {count(first)} of {plural(len(whole), 'pair')}.",
             "If one arm always comes first, it takes every cold start and every warm cache.",
         )
@@ -179,7 +179,7 @@ def _alike(records: CycleRecords) -> Iterator[CheckRow]:
     for item in _judging(records):
         yield CheckRow(
             _of_p(item.overdispersion_p),
-            f"Runs alike, {item.phase}",
+            f"Runs alike ({item.phase})",
             f"Runs of {item.candidate.model} and {item.baseline.model} differ as chance lets them: "
             f"{probability(item.overdispersion_p)}."
             if item.overdispersion_p is not None

@@ -67,7 +67,7 @@ def verdict(records: CycleRecords) -> Verdict:
         lead = _unfinished(records)
     doubts = tuple(row.name for row in demoting(records))
     if doubts and records.outcome is not None:
-        tone, word = "bad", f"{word}, in doubt"
+        tone, word = "bad", f"in doubt: {word}"
     return Verdict(
         run_id=manifest.run_id,
         tone=tone,
