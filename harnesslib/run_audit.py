@@ -44,7 +44,6 @@ from harnesslib.summarize import summarize
 from harnesslib.workspace import Workspace
 
 _RUN = re.compile(rb'<data value="([A-Za-z0-9][A-Za-z0-9._-]{0,119})" data-fact="run">')
-_POLICY_FIELDS = ("latency_ratio", "restraint_e", "restraint_p_value")
 _CLOSE = 1e-9
 _VERIFYING = ("verify", "verify_sessions", "verify_fallback")
 
@@ -162,16 +161,17 @@ def _numbers(records: CycleRecords) -> Iterator[str]:
     """Summarize the samples again, and compare with what is written down."""
     if records.summary is not None:
         found = [sample for sample in records.samples if sample.stage not in _VERIFYING]
-        yield from _again(records.summary, found, "summary.json")
+        yield from _again(records, records.summary, found, "summary.json")
     verified = records.verifications
     if verified is None or verified.evidence is None:
         return
     found = [sample for sample in records.samples if sample.stage in _VERIFYING]
-    yield from _again(verified.evidence, found, "verification.json")
+    yield from _again(records, verified.evidence, found, "verification.json")
     yield from _credited(records, verified.evidence)
 
 
-def _again(stored: Summary, samples: list[Sample], where: str) -> Iterator[str]:
+def _again(records: CycleRecords, stored: Summary, samples: list[Sample], where: str) -> Iterator[str]:
+    rules = records.plan.policy if records.plan else None
     specs: dict[str, Spec] = {item.spec.id: item.spec for item in stored.specs}
     specs |= {spec.id: spec for c in stored.comparisons for spec in (c.candidate, c.baseline)}
     made = summarize(
@@ -180,12 +180,13 @@ def _again(stored: Summary, samples: list[Sample], where: str) -> Iterator[str]:
         [(c.stage, c.candidate.id, c.baseline.id) for c in stored.comparisons],
         run_id=stored.run_id,
         leaders=stored.leaders,
-        policy=PolicyConfig(),
+        policy=rules or PolicyConfig(),
         cold=cold_calls(samples),
+        selected=frozenset(item.spec.id for item in stored.specs if item.selected),
     )
     for name in ("specs", "comparisons", "sessions"):
-        before = {_key(item): _plain(item) for item in getattr(stored, name)}
-        after = {_key(item): _plain(item) for item in getattr(made, name)}
+        before = {_key(item): msgspec.to_builtins(item) for item in getattr(stored, name)}
+        after = {_key(item): msgspec.to_builtins(item) for item in getattr(made, name)}
         for path, old, new in _differences(before, after, name):
             yield f"{where}: {path} is {old}, the samples give {new}"
 
@@ -196,12 +197,6 @@ def _key(item: Any) -> str:  # noqa: ANN401 - a spec summary, a comparison or se
     if hasattr(item, "spec"):
         return f"{item.stage} {item.spec.id}"
     return f"{item.stage} {item.phase} {item.model}"
-
-
-def _plain(item: Any) -> dict[str, Any]:  # noqa: ANN401 - as above
-    """Return a record as a mapping, without what depends on harness.toml, which may have changed since."""
-    plain: dict[str, Any] = msgspec.to_builtins(item)
-    return {name: value for name, value in plain.items() if name not in _POLICY_FIELDS}
 
 
 def _differences(old: Any, new: Any, path: str) -> Iterator[tuple[str, Any, Any]]:  # noqa: ANN401 - JSON

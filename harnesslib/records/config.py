@@ -70,8 +70,13 @@ class PhaseConfig(Record):
 
 
 class PolicyConfig(Record):
-    """The numbers of the gates; see the policy's own documentation for what each one means."""
+    """The numbers of the gates; see the policy's own documentation for what each one means.
 
+    `smallest_gain` is the gain worth finding, as a share: a candidate for which it has become implausible
+    gets no more calls. A smaller one costs more calls, in proportion to its square.
+    """
+
+    smallest_gain: float = 0.1
     alpha: float = 0.05
     verify_alpha: float = 0.2
     min_samples: int = 3
@@ -83,21 +88,25 @@ class PolicyConfig(Record):
 
 
 class CycleConfig(Record):
-    """How much a cycle measures. Repeats are calls per case and arm."""
+    """How a cycle measures. How often a case is asked follows from the suite's size and from what is seen."""
 
     seed: int = 1
-    screen_repeats: int = 2
-    confirm_repeats: int = 7
-    verify_repeats: int = 5
     sessions: int = 5
     verify_sessions: int = 3
     session_cases: int = 4
 
 
 class BudgetConfig(Record):
-    """What one cycle may spend at the most: requests to endpoints; 0 = no limit."""
+    """What one cycle may spend at the most; 0 = no limit.
+
+    `max_calls` counts requests to endpoints, `max_cost` is in the unit of the prices, `max_minutes` is wall
+    time. A cycle that would exceed one stops asking, decides on what it has, and applies nothing that it
+    could not verify within the budget.
+    """
 
     max_calls: int = 0
+    max_cost: float = 0.0
+    max_minutes: float = 0.0
 
 
 class HarnessConfig(Record):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from harnesslib.report.evidence import audit, budget, cases, environment, history, models, speed
 from harnesslib.report.html import Section
-from harnesslib.report.judging import checks, learnings
+from harnesslib.report.judging import checks, confirmation, learnings
 from harnesslib.report.sections import causes, decisions, effects, plan, truth, verdict, verification
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "cases",
     "causes",
     "checks",
+    "confirmation",
     "decisions",
     "effects",
     "environment",
@@ -36,6 +37,7 @@ SECTIONS = (
     verdict,
     decisions,
     effects,
+    confirmation,
     verification,
     checks,
     causes,

@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from harnesslib.records import CycleRecords
-from harnesslib.report.html import Column, Safe, Section, framed, gap, join, paragraph, pill, section, tag
+from harnesslib.report.html import (
+    Column,
+    Safe,
+    Section,
+    figure,
+    framed,
+    gap,
+    join,
+    paragraph,
+    pill,
+    section,
+    tag,
+)
 from harnesslib.report.view import checks as checked
-from harnesslib.report.view.gaps import missing
+from harnesslib.report.view.gaps import missing, uncompared
 from harnesslib.report.view.learnings import learnings as learned
 from harnesslib.report.view.learnings import optimism
+from harnesslib.report.view.looks import Contest, ScreenRow, contests, look_rows, screen_rows
+from harnesslib.report.view.measured import STAGE_NAMES
 
 _PILLS = {
     "good": ("good", "✓", "pass"),
@@ -31,6 +47,54 @@ def checks(records: CycleRecords) -> Section:
     columns = (Column("check"), Column("result"), Column("finding"))
     cells = ((r.name, pill(*_PILLS[r.state]), join((r.finding, tag("small", r.meaning)), " ")) for r in rows)
     return section("checks", title, paragraph(intro), framed("Checks", columns, cells))
+
+
+def confirmation(records: CycleRecords) -> Section:
+    """Return how the rounds went: who was left out in the screen, and each look against its boundary."""
+    title = "How the rounds went"
+    rows, found = screen_rows(records), contests(records)
+    if not rows and not found:
+        return section("confirmation", title, gap(uncompared(records)))
+    intro = paragraph(
+        "Candidates are first asked only what the baseline fails. The most promising one of a phase is then "
+        "measured beside the baseline on fresh calls, round by round; after each round a look decides "
+        "whether it is proven, hopeless, or goes on. All looks share one chance of error, so looking often "
+        "is no cheat."
+    )
+    return section("confirmation", title, intro, _screen(rows), *(_contest(item) for item in found))
+
+
+def _screen(rows: Sequence[ScreenRow]) -> Safe:
+    if not rows:
+        return Safe("")
+    columns = (
+        Column("model"),
+        Column("phase"),
+        Column("asked", numeric=True),
+        Column("right", numeric=True),
+        Column("promised gain, points", numeric=True),
+        Column("what became of it"),
+    )
+    cells = ((r.model, r.phase, r.asked, r.right, r.promise, r.reason) for r in rows)
+    heading = tag("h3", "Screen: on the cases that the baseline failed")
+    return join((heading, framed("Screen", columns, cells)))
+
+
+def _contest(item: Contest) -> Safe:
+    from harnesslib.report.scatter import boundary
+
+    names = ("look", "calls", "information", "effect, points", "weighted passes", "needed")
+    columns = (*(Column(name, numeric=True) for name in names), Column("result"))
+    cells = (
+        (r.number, r.calls, r.share, r.effect, r.statistic, r.critical, r.result) for r in look_rows(item)
+    )
+    stage = STAGE_NAMES[item.stage]
+    heading = tag("h3", f"{item.phase}, {stage}: {item.candidate} beside {item.baseline}")
+    told = paragraph(join((pill(*item.state), f" {item.reason[:1].upper()}{item.reason[1:]}.")))
+    note = "Above the dashed line it is proven; filled: reached."
+    picture = figure(f"{item.phase}: looks of the {stage}", note, boundary(item))
+    looked = tag("div", framed(f"Looks at {item.candidate} in {item.phase}, {stage}", columns, cells))
+    return join((heading, told, tag("div", join((picture, looked)), class_="grid")))
 
 
 def learnings(records: CycleRecords) -> Section:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from harnesslib.report.charts import slug
 from harnesslib.report.figures import CARD, FIRST, GOOD, GRID, INK, MUTED, SECOND, draw, shortened
 from harnesslib.report.html import Safe
-from harnesslib.report.view.looks import Look, outcome
-from harnesslib.report.view.numbers import count, percent
+from harnesslib.report.view.looks import Contest
+from harnesslib.report.view.numbers import count, percent, signed
 from harnesslib.report.view.runs import ArmRuns, RunsFigure
 from harnesslib.report.view.tradeoff import Offer, Tradeoff
 
@@ -61,34 +61,30 @@ def tradeoff(item: Tradeoff) -> Safe:
     return draw(slug(f"tradeoff-{item.phase}"), said, paint, height=3.1)
 
 
-def boundary(name: str, found: Sequence[Look]) -> Safe:
-    """Return the looks of a confirmation against the boundary that each had to reach.
-
-    Parameters
-    ----------
-    name
-        What is confirmed; unique on the page.
-    found
-        The looks in the order of time; at least one.
-    """
+def boundary(item: Contest) -> Safe:
+    """Return the looks of a contest beside what each had to reach, as distance from it in passes."""
+    found = item.looks
+    asked = [look for look in found if look.critical is not None]
 
     def paint(axes: Axes) -> None:
-        at = [100 * look.fraction for look in found]
-        axes.plot(at, [look.critical for look in found], "--", color=SECOND, marker="_", markersize=9)
-        axes.plot(at, [look.statistic for look in found], "-", color=FIRST, linewidth=1.4)
-        for place, look in zip(at, found, strict=True):
+        axes.axhline(0, color=SECOND, linestyle="--", linewidth=1.4)
+        at = [100 * look.fraction for look in asked]
+        missing = [look.statistic - (look.critical or 0) for look in asked]
+        axes.plot(at, missing, "-", color=FIRST, linewidth=1.4)
+        for place, distance, look in zip(at, missing, asked, strict=True):
             filled = FIRST if look.crossed else CARD
-            axes.plot(place, look.statistic, "o", color=FIRST, markerfacecolor=filled, markersize=7)
-        axes.axhline(0, color=MUTED, linewidth=0.8)
-        axes.set_xlim(0, 104)
-        axes.set_xlabel("% of the planned calls taken")
-        axes.set_ylabel("evidence, z")
-        key: Any = {"transform": axes.transAxes, "fontsize": 10, "ha": "left"}
-        axes.text(0.02, 0.93, "dashed: what a look had to reach", color=SECOND, **key)
-        axes.text(0.02, 0.84, "● what it saw (filled: reached)", color=FIRST, **key)
+            axes.plot(place, distance, "o", color=FIRST, markerfacecolor=filled, markersize=7)
+        axes.set_xlim(0, 106)
+        axes.set_xlabel("% of the planned information")
+        axes.set_ylabel("passes above the boundary")
+        axes.yaxis.set_major_formatter(lambda value, _: signed(value, 0))
 
-    said = "; ".join(f"at {100 * k.fraction:.0f} % {k.statistic:.2f} against {k.critical:.2f}" for k in found)
-    return draw(slug(f"looks-{name}"), f"Looks at {name}: {said}. {outcome(found)}", paint, height=2.9)
+    said = "; ".join(
+        f"look {look.round + 1}: {look.statistic} of {look.critical} weighted passes" for look in asked
+    )
+    name = slug(f"looks-{item.stage}-{item.phase}-{item.candidate}")
+    who = f"{item.candidate} against {item.baseline} in {item.phase}"
+    return draw(name, f"Looks at {who}. {said or 'No look could end it'}.", paint, height=2.6)
 
 
 def _arm(axes: Axes, arm: ArmRuns, height: int, colour: str, mark: str) -> None:

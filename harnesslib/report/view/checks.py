@@ -219,8 +219,8 @@ def _fresh(records: CycleRecords) -> Iterator[CheckRow]:
         cases[sample.stage].add((sample.phase, sample.case_id))
     if not stages["confirm"] and not stages["verify"]:
         return
-    used = len(stages["screen"] & stages["confirm"])
-    tuned = len(cases["verify"] & (cases["screen"] | cases["confirm"]))
+    used = len((stages["screen"] | stages["probe"]) & (stages["confirm"] | stages["guard"]))
+    tuned = len(cases["verify"] & (cases["screen"] | cases["probe"] | cases["confirm"] | cases["guard"]))
     verified = f" {_none(tuned, 'holdout case')} had been used before." if cases["verify"] else ""
     yield CheckRow(
         "bad" if used or tuned else "good",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from harnesslib.records import CycleRecords, Decision, Recommendation, Verification
+from harnesslib.report.view.arms import screened
 from harnesslib.report.view.numbers import SPACE, TIMES, UNKNOWN, plural, points_interval, probability
 from harnesslib.report.view.settling import settling
 from harnesslib.report.view.verdict import verified
@@ -156,4 +157,7 @@ def _calls(records: CycleRecords, recommendation: Recommendation) -> str:
         item = records.summary.comparison(recommendation.spec.id, stage)
         if item is not None:
             return f"{item.cases}{SPACE}{TIMES}{SPACE}{item.repeats}, {stage}"
-    return UNKNOWN
+    asked = sum(
+        row.calls for row in screened(records, recommendation.phase) if row.spec == recommendation.spec
+    )
+    return f"{plural(asked, 'call')}, screen" if asked else UNKNOWN

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from harnesslib.records import Comparison, CycleRecords, Decision
+from harnesslib.report.view.arms import promise
 from harnesslib.report.view.decisions import change
 from harnesslib.report.view.numbers import UNKNOWN, margin, points, points_interval
 from harnesslib.report.view.settling import settling
@@ -31,7 +32,7 @@ def learnings(records: CycleRecords) -> tuple[LearningRow, ...]:
     order = {"PROMOTE": 0, "REJECT": 1, "HOLD": 2}
     rows = []
     for decision in sorted(records.decisions.decisions, key=lambda item: order[item.verdict]):
-        screen, confirmed = _seen(records, decision, "screen"), _seen(records, decision, "confirm")
+        screen, confirmed = _promised(records, decision), _seen(records, decision, "confirm")
         proof = proofs.get(decision.id)
         if decision.recommendation.action != "promote":
             confirmed = None
@@ -39,7 +40,7 @@ def learnings(records: CycleRecords) -> tuple[LearningRow, ...]:
             LearningRow(
                 model=decision.recommendation.spec.model,
                 change=change(decision.recommendation),
-                screen=points(screen.effect.value) if screen else UNKNOWN,
+                screen=points(screen),
                 confirmed=_judged(decision, confirmed),
                 verified=points_interval(proof.effect) if proof else UNKNOWN,
                 lesson=_lesson(records, decision, kept=proof.kept if proof else None),
@@ -52,9 +53,9 @@ def optimism(records: CycleRecords) -> str:
     """Return how much better the screen's choices looked than they proved to be; "" where none was proved."""
     gaps = []
     for decision, item in verified(records):
-        screen = _seen(records, decision, "screen")
-        if screen and screen.effect.value is not None and item.effect.value is not None:
-            gaps.append(screen.effect.value - item.effect.value)
+        screen = _promised(records, decision)
+        if screen is not None and item.effect.value is not None:
+            gaps.append(screen - item.effect.value)
     if not gaps:
         return ""
     mean = sum(gaps) / len(gaps)
@@ -63,6 +64,11 @@ def optimism(records: CycleRecords) -> str:
         f"What was chosen looked {margin(abs(mean))} points {way} in the screen than it proved to be on "
         "fresh cases. The best of many tends to look too good, so only the last number is credited."
     )
+
+
+def _promised(records: CycleRecords, decision: Decision) -> float | None:
+    promoted = decision.recommendation.action == "promote"
+    return promise(records, decision.recommendation.spec) if promoted else None
 
 
 def _seen(records: CycleRecords, decision: Decision, stage: str) -> Comparison | None:

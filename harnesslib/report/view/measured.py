@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from harnesslib.records import OUTCOMES, CaseResult, CycleRecords, SpecSummary
 from harnesslib.report.view.arms import Arms, arms, baseline_of, summary_of
-from harnesslib.report.view.numbers import DASH, UNKNOWN, percent, percent_interval, seconds, signed
+from harnesslib.report.view.numbers import DASH, UNKNOWN, percent, percent_interval, plural, seconds, signed
 
 GLYPHS = {
     "pass": ("", "pass"),
@@ -21,6 +21,7 @@ GLYPHS = {
 STAGE_NAMES = {
     "run": "run",
     "screen": "screen",
+    "probe": "probe",
     "confirm": "confirmation",
     "guard": "guards",
     "sessions": "session starts",
@@ -115,12 +116,20 @@ def _model_row(item: SpecSummary, baseline_id: str, leader_id: str) -> ModelRow:
         stage=STAGE_NAMES.get(item.stage, item.stage),
         role=roles.get(item.spec.id, "warm-up" if item.spec.settings.warmup else ""),
         samples=item.samples,
-        served=percent_interval(item.served),
-        skill=percent(item.skill.value),
+        served=_served(item),
+        skill=UNKNOWN if item.selected else percent(item.skill.value),
         restraint=percent_interval(item.restraint),
         waits=_waits(item.latency_p50_s.value, item.latency_p95_s.value),
         mix=tuple((name, item.outcomes[name]) for name in OUTCOMES if item.outcomes.get(name)),
     )
+
+
+def _served(item: SpecSummary) -> str:
+    """Say how often it was right; on cases chosen for their difficulty a share would mislead."""
+    if not item.selected:
+        return percent_interval(item.served)
+    valid = item.samples - item.outcomes.get("infra_error", 0)
+    return f"{item.outcomes.get('pass', 0)} of {plural(valid, 'call')} that the baseline fails"
 
 
 def _case_row(phase: str, left: CaseResult | None, right: CaseResult | None, repeats: int) -> CaseRow:

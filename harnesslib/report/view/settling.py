@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from harnesslib.records import Comparison, CycleRecords, Decision
-from harnesslib.report.view.arms import summary_of
+from harnesslib.report.view.arms import promise, summary_of
 from harnesslib.report.view.numbers import SPACE, count
 
 _POWER_Z = 1.645 + 0.842  # one-sided 5 %, 80 % power
@@ -32,7 +32,9 @@ def settling(records: CycleRecords, decision: Decision) -> str:
 
 def _price(records: CycleRecords, decision: Decision) -> str:
     seen = _comparison(records, decision)
-    if seen is None or seen.effect.value is None or not seen.standard_error or not seen.repeats:
+    if seen is None:
+        return _price_of_a_confirmation(records, decision)
+    if seen.effect.value is None or not seen.standard_error or not seen.repeats:
         return ""
     if seen.effect.value <= 0:
         return "It did not look better, so no number of calls is worth it."
@@ -44,6 +46,24 @@ def _price(records: CycleRecords, decision: Decision) -> str:
     calls = 2 * max(1, repeats) * seen.cases
     requests = round(calls * _requests_per_sample(records, seen))
     return f"About {count(calls)}{SPACE}calls ({count(requests)}{SPACE}requests) if the effect is real."
+
+
+def _price_of_a_confirmation(records: CycleRecords, decision: Decision) -> str:
+    """Say what a confirmation would cost, going by the one that was made beside it."""
+    if decision.recommendation.action != "promote":
+        return ""
+    promised = promise(records, decision.recommendation.spec)
+    if promised is not None and promised <= 0:
+        return "It did not look better, so no number of calls is worth it."
+    phase = decision.recommendation.phase
+    taken = [s for s in records.samples if (s.stage, s.phase) == ("confirm", phase)]
+    if not taken:
+        return ""
+    requests = sum(sample.requests for sample in taken)
+    return (
+        f"A confirmation of its own: the one made here took {count(len(taken))}{SPACE}calls "
+        f"({count(requests)}{SPACE}requests)."
+    )
 
 
 def _comparison(records: CycleRecords, decision: Decision) -> Comparison | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from harnesslib.records import CycleRecords, SpecSummary
-from harnesslib.report.view.arms import baseline_of, phases
+from harnesslib.report.view.arms import baseline_of, phases, promise
 from harnesslib.report.view.measured import STAGE_NAMES
 
 _STAGES = ("confirm", "screen", "run")
@@ -48,28 +48,42 @@ def _tradeoff(records: CycleRecords, phase: str) -> Tradeoff | None:
     found = []
     for item in known:
         cost = 1000 * item.cost / item.samples if priced else item.latency_p50_s.value
-        if cost is None or item.served.value is None:
+        accuracy = _accuracy(records, item, known)
+        if cost is None or accuracy is None:
             continue
         role = "baseline" if baseline and item.spec.id == baseline.id else ""
         role = "leader" if item.spec.id == leader else role
-        found.append((item, float(cost), item.served.value, role))
+        found.append((item, float(cost), accuracy, role))
     if len(found) < 2:  # noqa: PLR2004 - one offer is no choice
         return None
     offers = tuple(
         Offer(
             label=_label(item, [other for other, *_ in found]),
             role=role,
-            stage=STAGE_NAMES.get(item.stage, item.stage),
+            stage=_stage(item),
             cost=cost,
             accuracy=accuracy,
-            low=item.served.low,
-            high=item.served.high,
+            low=None if item.selected else item.served.low,
+            high=None if item.selected else item.served.high,
             best=not any(c <= cost and a >= accuracy and (c, a) != (cost, accuracy) for _, c, a, _ in found),
         )
         for item, cost, accuracy, role in found
     )
     unit = "money per 1,000 cases" if priced else "median wait of one case, s"
     return Tradeoff(phase, unit, tuple(sorted(offers, key=lambda offer: (offer.cost, -offer.accuracy))))
+
+
+def _accuracy(records: CycleRecords, item: SpecSummary, known: list[SpecSummary]) -> float | None:
+    """Return the served accuracy; of who was asked hard cases only, the baseline's and the promised gain."""
+    if not item.selected:
+        return item.served.value
+    baseline, promised = baseline_of(records, item.spec.phase), promise(records, item.spec)
+    base = next((one.served.value for one in known if baseline and one.spec.id == baseline.id), None)
+    return None if base is None or promised is None else min(1.0, max(0.0, base + promised))
+
+
+def _stage(item: SpecSummary) -> str:
+    return "promise of the screen" if item.selected else STAGE_NAMES.get(item.stage, item.stage)
 
 
 def _latest(records: CycleRecords, phase: str) -> list[SpecSummary]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from harnesslib.records import CycleOutcome, CycleRecords, Estimate, Plan
+from harnesslib.records import BudgetConfig, CycleOutcome, CycleRecords, Estimate, Plan
 from harnesslib.report.view.measured import STAGE_NAMES
-from harnesslib.report.view.numbers import UNKNOWN, count, duration, percent, short, signed
+from harnesslib.report.view.numbers import UNKNOWN, count, duration, listed, percent, short, signed
 
 _ALWAYS = ("manifest.json", "journal.jsonl")
 
@@ -85,17 +85,30 @@ def predicted(records: CycleRecords) -> str:
         f"The plan foresaw {count(plan.predicted_samples)} samples and "
         f"{count(plan.predicted_requests)} requests."
     )
-    return f"{foreseen} {_left(plan, sum(sample.requests for sample in records.samples))}"
+    return f"{foreseen} {_left(records, plan)}"
 
 
-def _left(plan: Plan, used: int) -> str:
-    if not plan.max_calls:
-        share = f", {percent(used / plan.predicted_requests, 0)} of them" if plan.predicted_requests else ""
-        return f"{count(used)} requests were made{share}; no limit was set (budget.max_calls)."
-    left = max(0, plan.max_calls - used)
-    return (
-        f"{count(used)} requests were made; of the limit of {count(plan.max_calls)}, {count(left)} are left."
-    )
+def _left(records: CycleRecords, plan: Plan) -> str:
+    used = sum(sample.requests for sample in records.samples)
+    share = f", {percent(used / plan.predicted_requests, 0)} of them" if plan.predicted_requests else ""
+    said = f"{count(used)} requests were made{share}."
+    limits = list(_limits(records, plan.budget)) if plan.budget else []
+    return f"{said} Of the budget's {listed(tuple(limits))} left." if limits else f"{said} No limit was set."
+
+
+def _limits(records: CycleRecords, budget: BudgetConfig) -> Iterator[str]:
+    """Say of every limit that was set what is left of it."""
+    samples = records.samples
+    if budget.max_calls:
+        left = max(0, budget.max_calls - sum(sample.requests for sample in samples))
+        yield f"{count(budget.max_calls)} calls {count(left)} are"
+    if budget.max_cost:
+        left_cost = max(0.0, budget.max_cost - sum(sample.cost for sample in samples))
+        yield f"{budget.max_cost:g} of cost {left_cost:.4g} is"
+    ended = records.outcome.ended_at if records.outcome else records.manifest.ended_at
+    if budget.max_minutes and ended:
+        minutes = (ended - records.manifest.started_at).total_seconds() / 60
+        yield f"{budget.max_minutes:g} minutes {max(0.0, budget.max_minutes - minutes):.1f} are"
 
 
 def log_rows(records: CycleRecords) -> tuple[LogRow, ...]:
