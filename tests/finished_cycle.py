@@ -36,10 +36,6 @@ endpoint = "local"
 [[models]]
 id = "chatty"
 endpoint = "local"
-[cycle]
-screen_repeats = 2
-confirm_repeats = 5
-verify_repeats = 5
 """
 
 

@@ -32,6 +32,9 @@ _PILLS = {
     "unknown": ("info", "?", "n/a"),
 }
 
+_LEAST = 2
+"""Looks that could have ended a contest, below which a drawing shows nothing."""
+
 
 def checks(records: CycleRecords) -> Section:
     """Return what to look at before the result is believed; a failed check demotes the verdict."""
@@ -90,11 +93,13 @@ def _contest(item: Contest) -> Safe:
     )
     stage = STAGE_NAMES[item.stage]
     heading = tag("h3", f"{item.phase}, {stage}: {item.candidate} beside {item.baseline}")
-    told = paragraph(join((pill(*item.state), f" {item.reason[:1].upper()}{item.reason[1:]}.")))
+    told = paragraph(join((pill(*item.state), f" {item.reason}.")))
+    looked = framed(f"Looks at {item.candidate} in {item.phase}, {stage}", columns, cells)
+    if sum(look.critical is not None for look in item.looks) < _LEAST:
+        return join((heading, told, looked))
     note = "Above the dashed line it is proven; filled: reached."
     picture = figure(f"{item.phase}: looks of the {stage}", note, boundary(item))
-    looked = tag("div", framed(f"Looks at {item.candidate} in {item.phase}, {stage}", columns, cells))
-    return join((heading, told, tag("div", join((picture, looked)), class_="grid")))
+    return join((heading, told, tag("div", join((picture, tag("div", looked))), class_="grid")))
 
 
 def learnings(records: CycleRecords) -> Section:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _STEP = 0.085
 _HIGHEST = 0.38
+_EDGE = 0.3
 _ROLE_MARKS = {"baseline": ("o", MUTED), "leader": ("^", FIRST)}
 
 
@@ -27,6 +28,11 @@ def runs(item: RunsFigure) -> Safe:
     def paint(axes: Axes) -> None:
         for height, arm, colour, mark in ((1, item.candidate, FIRST, "^"), (0, item.baseline, MUTED, "o")):
             _arm(axes, arm, height, colour, mark)
+        found = [100 * run.accuracy for arm in (item.candidate, item.baseline) for run in arm.runs]
+        room = max(1.0, 0.1 * (max(found) - min(found)))
+        axes.set_xlim(min(found) - room, max(found) + room)
+        for height, arm in ((1, item.candidate), (0, item.baseline)):
+            _mean(axes, arm, height)
         axes.set_ylim(-0.42, 1.5)
         axes.set_yticks([1, 0], [shortened(arm.label, 13) for arm in (item.candidate, item.baseline)])
         axes.tick_params(axis="y", length=0, labelcolor=INK, labelsize=10.5)
@@ -77,6 +83,7 @@ def boundary(item: Contest) -> Safe:
         axes.set_xlim(0, 106)
         axes.set_xlabel("% of the planned information")
         axes.set_ylabel("passes above the boundary")
+        axes.locator_params(axis="y", integer=True)
         axes.yaxis.set_major_formatter(lambda value, _: signed(value, 0))
 
     said = "; ".join(
@@ -106,11 +113,17 @@ def _arm(axes: Axes, arm: ArmRuns, height: int, colour: str, mark: str) -> None:
             markersize=7,
             markeredgecolor=CARD if run.whole else colour,
         )
-    axes.plot([100 * arm.mean] * 2, [height - 0.16, height - 0.08], color=INK, linewidth=2)
+
+
+def _mean(axes: Axes, arm: ArmRuns, height: int) -> None:
+    """Mark the mean; its words lean inwards where the edge is near."""
+    place = 100 * arm.mean
+    axes.plot([place] * 2, [height - 0.16, height - 0.08], color=INK, linewidth=2)
     spread = "" if arm.spread is None else f" · SD {100 * arm.spread:.1f}"
-    axes.text(
-        100 * arm.mean, height - 0.2, f"mean {100 * arm.mean:.1f}{spread}", ha="center", va="top", fontsize=10
-    )
+    low, high = axes.get_xlim()
+    share = (place - low) / (high - low)
+    side = "left" if share < _EDGE else "right" if share > 1 - _EDGE else "center"
+    axes.text(place, height - 0.2, f"mean {place:.1f}{spread}", ha=side, va="top", fontsize=10)
 
 
 def _said(arm: ArmRuns) -> str:

@@ -40,7 +40,7 @@ _WORDS = (
     ("points", "percentage points: from 80 % to 86 % is +6 points"),
     ("[low, high]", "95 % interval: where the true value lies in 95 of 100 such measurements"),
     ("baseline, candidate", "what serves now, and what might serve instead; they differ in one thing"),
-    ("screen", "a few calls for every candidate, to find out who is worth more"),
+    ("screen", "a few calls for every candidate on what the baseline fails, to find out who is worth more"),
     ("confirmation", "fresh calls for the leader and the baseline, side by side"),
     (
         "verification",
@@ -114,8 +114,8 @@ def effects(records: CycleRecords) -> Section:
         if item.phase in spread:
             pictures.append(_spread(spread[item.phase]))
     intro = (
-        "Change of served accuracy against the baseline, paired by case. The screen looks at everybody "
-        "with few calls, so its best looks better than it is; the confirmation asks again with fresh calls; "
+        "Change of served accuracy against the baseline, paired by case. The screen asks candidates what the "
+        "baseline fails, and its promise is a guess; the confirmation asks again with fresh calls; "
         "the verification asks cases never used before. Only the last is credited. The last line of each "
         "picture is the control: what serves now, compared with itself."
     )
@@ -297,6 +297,8 @@ def _why(row: DecisionRow) -> Safe:
 def _gates(row: DecisionRow) -> Safe:
     passed = sum(gate.verdict == "pass" for gate in row.gates)
     said = f"{row.model}, {row.change}: {passed} of {plural(len(row.gates), 'gate')} passed"
+    if row.gates and all(gate.verdict == "unknown" for gate in row.gates):
+        said = f"{row.model}, {row.change}: not confirmed, so no gate could be judged"
     columns = [Column("gate"), Column("result"), Column("observed"), Column("asked for")]
     cells = [[g.name, pill(*PILLS[g.verdict]), g.observed, g.threshold] for g in row.gates]
     if any(gate.settle for gate in row.gates):

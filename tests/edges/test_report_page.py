@@ -17,7 +17,7 @@ from harnesslib.errors import DataError
 from harnesslib.records import CycleRecords
 from harnesslib.report.page import render
 from harnesslib.report.scatter import boundary
-from harnesslib.report.view.looks import looks
+from harnesslib.report.view.looks import contests
 
 
 def _fixture() -> Any:
@@ -162,8 +162,8 @@ def test_the_notebook_of_a_cycle_shows_every_section():
 
 
 def test_looks_are_drawn_against_their_boundary():
-    drawn = boundary("atomic: better", looks([(0.5, 1.2, 2.8), (1.0, 3.1, 2.0)]))
-    assert "at 50\u00a0% 1.20 against 2.80; at 100\u00a0% 3.10 against 2.00" in drawn
+    drawn = boundary(contests(RECORDS)[0])
+    assert "look 2: 27 of 27 weighted passes; look 3: 41 of 38 weighted passes" in drawn
     assert set() == set(re.findall(r"(?:fill|stroke): (#\w+|black|white)", drawn))
 
 
@@ -208,7 +208,10 @@ def test_a_failed_notebook_gives_a_page_that_says_so(tmp_path):
     assert (
         "This cycle did not finish.</strong> endpoint &#39;local&#39;: connection refused &lt;b&gt;" in page
     )
-    assert "Not reached: learnings, causes, checks, verification, effects, decisions, verdict." in page
+    assert (
+        "Not reached: learnings, causes, checks, verification, confirmation, effects, decisions, verdict."
+        in page
+    )
     assert "<h1>This cycle stopped before its end</h1>" in page
     assert ' id="models"' in page
 

@@ -29,6 +29,7 @@ def _fixture() -> Any:
 FIXTURE = _fixture()
 NAMES = (
     "applied.json",
+    "confirmation.json",
     "cycle.ipynb",
     "decisions.json",
     "events.jsonl",
@@ -137,7 +138,7 @@ def test_a_changed_byte_of_log_config_or_generations_is_found(copy, where, share
     [
         ("journal.jsonl", '"outcome":"wrong"', '"outcome":"pass"', "table"),
         ("decisions.json", '"verdict": "pass"', '"verdict": "fail"', "decisions"),
-        ("decisions.json", '"verdict": "REJECT"', '"verdict": "PROMOTE"', "decisions"),
+        ("decisions.json", '"verdict": "HOLD"', '"verdict": "PROMOTE"', "decisions"),
         (
             "report.html",
             '<data value="better" data-fact="serves',

@@ -10,13 +10,13 @@ import msgspec
 import pytest
 
 from harnesslib import report
-from harnesslib.records import CycleRecords, Estimate, Summary
+from harnesslib.records import BudgetConfig, CycleRecords, Summary
 from harnesslib.report.view.checks import checks, demoting
 from harnesslib.report.view.control import controls, drifts
 from harnesslib.report.view.effects import forests
 from harnesslib.report.view.fallback import fallbacks
 from harnesslib.report.view.learnings import learnings, optimism
-from harnesslib.report.view.looks import looks, outcome
+from harnesslib.report.view.looks import contests, look_rows, screen_rows
 from harnesslib.report.view.runs import runs_figures
 from harnesslib.report.view.settling import settling
 from harnesslib.report.view.tradeoff import tradeoffs
@@ -212,20 +212,30 @@ def test_a_fallback_is_shown_with_what_it_serves_and_what_the_denied_model_did()
 def test_what_would_settle_an_open_question_has_its_price_in_calls():
     held = [d for d in RECORDS.decisions.decisions if d.verdict == "HOLD"]
     said = {d.recommendation.id: settling(RECORDS, d) for d in held}
-    assert "calls (" in said["atomic-promote-twin"]
-    assert "no number of calls is worth it" in said["extended-promote-twin"]
+    assert "A confirmation of its own: the one made here took 240\u00a0calls" in said["atomic-promote-twin"]
     assert {""} == {settling(RECORDS, d) for d in RECORDS.decisions.decisions if d.verdict != "HOLD"}
+    rows = RECORDS.selection.screened
+    poor = put(RECORDS.selection, screened=tuple(put(row, gain=-0.01) for row in rows))
+    assert "no number of calls is worth it" in settling(changed(selection=poor), held[0])
 
 
-def test_an_effect_too_small_to_be_found_is_called_so():
-    twin = next(d for d in RECORDS.decisions.decisions if d.recommendation.id == "atomic-promote-twin")
-    tiny = Estimate(value=0.0005, low=-0.1, high=0.1, level=0.95, n=24, method="m")
+@pytest.mark.parametrize(
+    ("effect", "said"),
+    [
+        (0.05, "if the effect is real"),
+        (0.002, "takes more than 50 times the calls made"),
+        (-0.01, "no number of calls is worth it"),
+    ],
+)
+def test_a_confirmation_that_stayed_open_is_priced_by_what_it_saw(effect, said):
+    leader = next(d for d in RECORDS.decisions.decisions if d.recommendation.id == "atomic-promote-sprinter")
+    gate = FIXTURE.gate("accuracy_gain", "unknown", "+2", "p at most 0.05", "more rounds")
+    open_one = put(leader, verdict="HOLD", gates=(gate,))
     summary = RECORDS.summary
-    comparisons = tuple(
-        put(c, effect=tiny) if c.candidate.model == "twin" else c for c in summary.comparisons
-    )
-    said = settling(changed(summary=put(summary, comparisons=comparisons)), twin)
-    assert "takes more than 50 times the calls made" in said
+    seen = tuple(put(c, effect=FIXTURE.estimate(effect)) for c in summary.comparisons)
+    told = settling(changed(summary=put(summary, comparisons=seen)), open_one)
+    assert told.startswith("More rounds. ")
+    assert said in told
 
 
 def test_the_learnings_tell_what_follows_from_every_change():
@@ -240,16 +250,29 @@ def test_the_learnings_tell_what_follows_from_every_change():
     assert "" == optimism(changed(verifications=None))
 
 
-def test_the_looks_tell_whether_the_boundary_was_crossed():
-    crossed = looks([(1.0, 3.1, 2.0), (0.5, 1.2, 2.8)])
-    assert [0.5, 1.0] == [look.fraction for look in crossed]
-    assert "The boundary was crossed with 100\u00a0% of the calls, at look 2." == outcome(crossed)
-    assert "was not reached with 50\u00a0% of the calls" in outcome(crossed[:1])
-    assert "Nothing was looked at." == outcome(())
+def test_every_contest_is_told_with_its_looks():
+    found = contests(RECORDS)
+    assert [("atomic", "sprinter", "proven"), ("extended", "better", "proven")] == [
+        (one.phase, one.candidate, one.state[2]) for one in found
+    ]
+    rows = look_rows(found[0])
+    assert ["open", "open", "reached"] == [row.result for row in rows]
+    assert "\u2013" == rows[0].critical
+
+
+def test_everybody_in_the_screen_is_named_the_most_promising_first():
+    rows = screen_rows(RECORDS)
+    assert len(RECORDS.selection.screened) == len(rows)
+    assert ("sprinter", "goes on: it leads") == (rows[0].model, rows[0].reason)
+    assert ("sleepy", "0 calls", "n/a", "n/a") == tuple(
+        getattr(rows[4], name) for name in ("model", "asked", "right", "promise")
+    )
 
 
 def test_the_budget_tells_what_is_left():
     used = sum(sample.requests for sample in RECORDS.samples)
-    assert f"{used:,} requests were made, 84\u00a0% of them; no limit was set" in predicted(RECORDS)
-    limited = changed(plan=put(RECORDS.plan, max_calls=used + 100))
-    assert f"of the limit of {used + 100:,}, 100 are left" in predicted(limited)
+    assert f"{used:,} requests were made, 84\u00a0% of them. No limit was set." in predicted(RECORDS)
+    budget = BudgetConfig(max_calls=used + 100, max_cost=2.5, max_minutes=10)
+    limited = changed(plan=put(RECORDS.plan, budget=budget))
+    left = f"Of the budget's {used + 100:,} calls 100 are, 2.5 of cost 2.5 is and 10 minutes 9.8 are left."
+    assert predicted(limited).endswith(left)

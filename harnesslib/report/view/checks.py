@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from harnesslib.records import AUTO, Comparison, CycleRecords, GateResult
+from harnesslib.records import AUTO, Comparison, CycleRecords, Decision, GateResult
 from harnesslib.report.view.arms import arms, comparisons, phases
 from harnesslib.report.view.control import Control, controls, drifts
 from harnesslib.report.view.numbers import (
@@ -159,7 +159,8 @@ def _infrastructure(records: CycleRecords) -> CheckRow:
     number = sum(sample.outcome == "infra_error" for sample in records.samples)
     share = number / len(records.samples)
     made = records.decisions.decisions if records.decisions else ()
-    blocked = {d.recommendation.spec.model for d in made for g in d.gates if _blocks(g)}
+    asked = [d for d in made if d.recommendation.action != "promote" or _compared(records, d)]
+    blocked = {d.recommendation.spec.model for d in asked for g in d.gates if _blocks(g)}
     state: State = "bad" if blocked else "look" if share > _BROKEN else "good"
     whom = f"; too many to judge {listed(tuple(sorted(blocked)))}" if blocked else ""
     return CheckRow(
@@ -169,6 +170,11 @@ def _infrastructure(records: CycleRecords) -> CheckRow:
         f"({percent(share)}){whom}.",
         "Refused and broken calls are nobody's wrong answer; with too many of them nothing can be decided.",
     )
+
+
+def _compared(records: CycleRecords, decision: Decision) -> bool:
+    """Whether a candidate was measured beside the baseline: nobody else's gates say anything."""
+    return any(c.candidate.id == decision.recommendation.spec.id for c in comparisons(records))
 
 
 def _blocks(gate: GateResult) -> bool:

@@ -24,6 +24,8 @@ def settling(records: CycleRecords, decision: Decision) -> str:
     open_gates = [gate for gate in decision.gates if gate.verdict == "unknown"]
     if not open_gates:
         return ""
+    if decision.recommendation.action == "promote" and _comparison(records, decision) is None:
+        return _price_of_a_confirmation(records, decision)
     first = min(open_gates, key=lambda gate: gate.name not in _FIRST_HELP)
     said = f"{first.settle[:1].upper()}{first.settle[1:]}." if first.settle else ""
     price = "" if first.name in _FIRST_HELP else _price(records, decision)
@@ -32,9 +34,7 @@ def settling(records: CycleRecords, decision: Decision) -> str:
 
 def _price(records: CycleRecords, decision: Decision) -> str:
     seen = _comparison(records, decision)
-    if seen is None:
-        return _price_of_a_confirmation(records, decision)
-    if seen.effect.value is None or not seen.standard_error or not seen.repeats:
+    if seen is None or seen.effect.value is None or not seen.standard_error or not seen.repeats:
         return ""
     if seen.effect.value <= 0:
         return "It did not look better, so no number of calls is worth it."
@@ -50,15 +50,13 @@ def _price(records: CycleRecords, decision: Decision) -> str:
 
 def _price_of_a_confirmation(records: CycleRecords, decision: Decision) -> str:
     """Say what a confirmation would cost, going by the one that was made beside it."""
-    if decision.recommendation.action != "promote":
-        return ""
     promised = promise(records, decision.recommendation.spec)
     if promised is not None and promised <= 0:
         return "It did not look better, so no number of calls is worth it."
     phase = decision.recommendation.phase
     taken = [s for s in records.samples if (s.stage, s.phase) == ("confirm", phase)]
     if not taken:
-        return ""
+        return "Fresh calls of its own, beside the baseline."
     requests = sum(sample.requests for sample in taken)
     return (
         f"A confirmation of its own: the one made here took {count(len(taken))}{SPACE}calls "
