@@ -62,9 +62,10 @@ def confirmation(records: CycleRecords) -> Section:
         "Candidates are first asked only what the baseline fails. The most promising one of a phase is then "
         "measured beside the baseline on fresh calls, round by round; after each round a look decides "
         "whether it is proven, hopeless, or goes on. All looks share one chance of error, so looking often "
-        "is no cheat."
+        "is no cheat. Passes are weighted by their round; planned is the share of the most it may take."
     )
-    return section("confirmation", title, intro, _screen(rows), *(_contest(item) for item in found))
+    looked = tag("div", join((_contest(item) for item in found), "\n"), class_="grid")
+    return section("confirmation", title, intro, _screen(rows), looked)
 
 
 def _screen(rows: Sequence[ScreenRow]) -> Safe:
@@ -86,7 +87,7 @@ def _screen(rows: Sequence[ScreenRow]) -> Safe:
 def _contest(item: Contest) -> Safe:
     from harnesslib.report.scatter import boundary
 
-    names = ("look", "calls", "information", "effect, points", "weighted passes", "needed")
+    names = ("look", "calls", "planned", "effect, points", "passes", "needed")
     columns = (*(Column(name, numeric=True) for name in names), Column("result"))
     cells = (
         (r.number, r.calls, r.share, r.effect, r.statistic, r.critical, r.result) for r in look_rows(item)
@@ -96,10 +97,10 @@ def _contest(item: Contest) -> Safe:
     told = paragraph(join((pill(*item.state), f" {item.reason}.")))
     looked = framed(f"Looks at {item.candidate} in {item.phase}, {stage}", columns, cells)
     if sum(look.critical is not None for look in item.looks) < _LEAST:
-        return join((heading, told, looked))
+        return tag("div", join((heading, told, looked)))
     note = "Above the dashed line it is proven; filled: reached."
     picture = figure(f"{item.phase}: looks of the {stage}", note, boundary(item))
-    return join((heading, told, tag("div", join((picture, tag("div", looked))), class_="grid")))
+    return tag("div", join((heading, told, picture, looked)))
 
 
 def learnings(records: CycleRecords) -> Section:

@@ -17,6 +17,7 @@ from harnesslib.report.view.effects import forests
 from harnesslib.report.view.fallback import fallbacks
 from harnesslib.report.view.learnings import learnings, optimism
 from harnesslib.report.view.looks import contests, look_rows, screen_rows
+from harnesslib.report.view.measured import models
 from harnesslib.report.view.runs import runs_figures
 from harnesslib.report.view.settling import settling
 from harnesslib.report.view.tradeoff import tradeoffs
@@ -207,6 +208,19 @@ def test_a_fallback_is_shown_with_what_it_serves_and_what_the_denied_model_did()
     shown = fallbacks(changed(verifications=with_evidence))[0]
     assert "90 calls" == shown.asked
     assert "n/a" != shown.served
+
+
+def test_a_share_on_chosen_cases_is_never_called_an_accuracy():
+    summary = RECORDS.summary
+    chosen = tuple(put(item, selected=item.stage == "screen") for item in summary.specs)
+    records = changed(summary=put(summary, specs=chosen))
+    assert "n/a" == fallbacks(records)[0].own
+    served = {(r.model, r.stage): (r.served, r.skill) for r in models(records, "extended")}
+    assert ("6 of 36 calls that the baseline fails", "n/a") == served["sprinter", "screen"]
+    offers = {offer.label: offer for offer in tradeoffs(records)[0].offers}
+    assert "promise of the screen" == offers["better"].stage
+    assert offers["better"].low is None
+    assert "sleepy" not in offers
 
 
 def test_what_would_settle_an_open_question_has_its_price_in_calls():

@@ -8,7 +8,7 @@ from harnesslib.records import CycleRecords, Decision, SpecSummary
 from harnesslib.report.view.numbers import UNKNOWN, percent_interval, plural
 from harnesslib.report.view.verdict import verified
 
-_OWN = ("confirm", "screen", "run")
+_OWN = ("confirm", "probe", "screen", "run")
 
 
 @dataclass(frozen=True)
@@ -66,6 +66,6 @@ def _own(records: CycleRecords, decision: Decision) -> SpecSummary | None:
         item
         for stage in _OWN
         for item in (records.summary.specs if records.summary else ())
-        if (item.stage, item.spec.id) == (stage, decision.recommendation.spec.id)
+        if (item.stage, item.spec.id) == (stage, decision.recommendation.spec.id) and not item.selected
     )
     return next(found, None)
