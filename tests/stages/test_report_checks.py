@@ -216,7 +216,7 @@ def test_a_share_on_chosen_cases_is_never_called_an_accuracy():
     records = changed(summary=put(summary, specs=chosen))
     assert "n/a" == fallbacks(records)[0].own
     served = {(r.model, r.stage): (r.served, r.skill) for r in models(records, "extended")}
-    assert ("6 of 36 calls that the baseline fails", "n/a") == served["sprinter", "screen"]
+    assert ("12 of 36 calls that the baseline fails", "n/a") == served["sprinter", "screen"]
     offers = {offer.label: offer for offer in tradeoffs(records)[0].offers}
     assert "promise of the screen" == offers["better"].stage
     assert offers["better"].low is None
