@@ -142,7 +142,7 @@ def _model_problems(config: HarnessConfig) -> Iterator[str]:
 def _price_problems(place: str, model: ModelConfig) -> Iterator[str]:
     for name in ("price_input", "price_output"):
         price = getattr(model, name)
-        if not (math.isfinite(price) and price >= 0):
+        if price is not None and not (math.isfinite(price) and price >= 0):
             yield f"{place}.{name}: got {price}, expected 0 or more"
 
 

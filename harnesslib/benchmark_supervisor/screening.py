@@ -18,7 +18,7 @@ from harnesslib import self_optimizing_policy as policy
 from harnesslib.benchmark_supervisor.field import Field
 from harnesslib.benchmark_supervisor.layout import Block, arms, assignments, by_lot, cases_of
 from harnesslib.harness_feedback_loop import cold_calls
-from harnesslib.records import Case, PhasePlan, Sample, Screened, Spec
+from harnesslib.records import Case, Estimate, PhasePlan, Sample, Screened, Spec
 from harnesslib.stats import designs, latency
 from harnesslib.summarize import rounds
 
@@ -114,7 +114,7 @@ class _Screen:
             self.broken.add(spec.id)
         return policy.unfit(
             share,
-            _latency_ratio(mine, theirs),
+            _latency_ratio(mine, theirs, limits.alpha),
             policy=limits,
             phase=self.field.config.phases[self.plan.phase],
         )
@@ -212,11 +212,11 @@ class _Screen:
         return await self.field.take(jobs, [block.case for block in blocks for _ in block.arms])
 
 
-def _latency_ratio(mine: Sequence[Sample], theirs: Sequence[Sample]) -> float | None:
-    """Return how much longer an answer takes, over the cases that both answered; none without one."""
+def _latency_ratio(mine: Sequence[Sample], theirs: Sequence[Sample], alpha: float) -> Estimate:
+    """Return how much longer an answer takes, over the cases that both answered."""
     times = [_times(mine), _times(theirs)]
     shared = sorted(times[0].keys() & times[1].keys())
-    return latency.ratio([times[0][case] - times[1][case] for case in shared]).value if shared else None
+    return latency.ratio([times[0][case] - times[1][case] for case in shared], level=1 - 2 * alpha)
 
 
 def _times(samples: Iterable[Sample]) -> dict[str, float]:

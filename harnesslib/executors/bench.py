@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
@@ -17,10 +18,12 @@ from harnesslib.executors.local import run_all
 from harnesslib.executors.pace import Gate
 from harnesslib.executors.watch import Breaker, Progress
 from harnesslib.ports import Client, Effects, Journal
-from harnesslib.records import Assignment, Case, Sample, SampleKey, Spec, Suite
+from harnesslib.records import Assignment, Case, HarnessConfig, Sample, SampleKey, Spec, Suite
 
 LOCK_WAIT_S = 60.0
 WARM_UP_BUDGET_S = 300.0
+_NOT_IN_A_LOCK = re.compile(r"[^A-Za-z0-9.]+")
+_LONGEST_SERVER = 80
 
 
 class Bench:
@@ -256,7 +259,7 @@ def opened(
     InputError
         A spec names a model or a variant that does not exist.
     LockedError
-        Another process measures one of the endpoints.
+        Another process measures one of the endpoints, in this workspace or another one of this machine.
     """
     # Scoring would load its library when it first needs it, and stall all requests in flight meanwhile.
     scoring.preload()
@@ -266,12 +269,24 @@ def opened(
     with ExitStack() as stack:
         for name in sorted(names):
             stack.enter_context(effects.locks.hold(f"endpoint-{name}", wait_s=LOCK_WAIT_S))
+        if effects.machine_locks:
+            for server in server_locks(names, harness):
+                stack.enter_context(effects.machine_locks.hold(server, wait_s=LOCK_WAIT_S))
         journal = stack.enter_context(effects.runs.journal(run_id))
         bench = Bench(specs, effects, journal, run_id=run_id, state=state, isolate=isolate)
         try:
             yield bench
         finally:
             bench.release()
+
+
+def server_locks(names: Iterable[str], harness: HarnessConfig) -> list[str]:
+    """Return the locks of the servers behind endpoints: one per server, however many APIs it speaks.
+
+    A program and a built-in server have no address: nobody else asks them.
+    """
+    servers = {harness.endpoints[name].server for name in names} - {""}
+    return sorted(f"server-{_NOT_IN_A_LOCK.sub('-', server)[:_LONGEST_SERVER]}" for server in servers)
 
 
 def _check(specs: Iterable[Spec], effects: Effects) -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from typing import Literal
+from urllib.parse import urlsplit
 
 from harnesslib.records.base import Record
 from harnesslib.records.measure import Settings
 
 ClientName = Literal["openai_compat", "ollama", "command"]
+_PORTS = {"http": 80, "https": 443}
+_HERE = frozenset({"localhost", "127.0.0.1", "::1", "0.0.0.0"})  # noqa: S104 - an address to compare with
 
 
 class EndpointConfig(Record):
@@ -25,6 +28,17 @@ class EndpointConfig(Record):
     simulator: str = ""
     command: tuple[str, ...] = ()
     concurrency: int = 4
+
+    @property
+    def server(self) -> str:
+        """Host and port, written alike however they are given; "" without an address."""
+        parts = urlsplit(self.base_url)
+        host = (parts.hostname or "").lower()
+        try:
+            port = parts.port or _PORTS.get(parts.scheme, 0)
+        except ValueError:
+            port = 0
+        return f"{'localhost' if host in _HERE else host}:{port}" if host else ""
 
 
 class SettingsPatch(Record):
@@ -44,13 +58,16 @@ class SettingsPatch(Record):
 
 
 class ModelConfig(Record):
-    """A model that may serve. `phases` empty = all phases. Prices are per million tokens."""
+    """A model that may serve. `phases` empty = all phases.
+
+    Prices are per million tokens; 0 is free, none is unknown.
+    """
 
     id: str
     endpoint: str
     phases: tuple[str, ...] = ()
-    price_input: float = 0.0
-    price_output: float = 0.0
+    price_input: float | None = None
+    price_output: float | None = None
     settings: SettingsPatch = SettingsPatch()
 
 

@@ -43,7 +43,9 @@ class SpecSummary(Record):
     """One spec in one stage. Served accuracy counts a timeout as a failure; skill accuracy leaves it out.
 
     `selected` is true where its cases were chosen because the baseline failed them: its shares then say
-    nothing about the suite.
+    nothing about the suite. Tokens are summed over the `token_samples` that know both numbers, `cost` over
+    the `cost_samples` that know it; none where no sample does. Files of older versions don't hold these two
+    counts.
     """
 
     spec: Spec
@@ -57,11 +59,13 @@ class SpecSummary(Record):
     latency_p95_s: Estimate
     infra_share: float
     requests: int
-    input_tokens: int
-    output_tokens: int
-    cost: float
+    input_tokens: int | None
+    output_tokens: int | None
+    cost: float | None
     cases: tuple[CaseResult, ...]
     selected: bool = False
+    token_samples: int | None = None
+    cost_samples: int | None = None
 
 
 class LookResult(Record):

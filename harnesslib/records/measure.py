@@ -163,7 +163,8 @@ class Sample(Record):
     long the model had not answered anybody in this run (none before its first answer), `level` how
     many samples its endpoint was given at the same time at the most. `latency_s` is time
     waiting for the endpoint, all turns, back-off excluded; none for a sample without an answer.
-    `elapsed_s` is what a user waited, retries included.
+    `elapsed_s` is what a user waited, retries included. Tokens are those of all answers; none unless every
+    answer stated them, and for a sample that failed. `cost` is none where tokens or price are unknown.
     """
 
     run_id: str
@@ -197,9 +198,9 @@ class Sample(Record):
     attempts: int = 1
     requests: int = 1
     concurrency: int = 1
-    input_tokens: int = 0
-    output_tokens: int = 0
-    cost: float = 0.0
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cost: float | None = None
 
     @property
     def key(self) -> SampleKey:

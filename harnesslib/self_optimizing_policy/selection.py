@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from harnesslib.records import PhaseConfig, PolicyConfig
-from harnesslib.stats.wording import TIMES, percent, signed
+from harnesslib.records import Estimate, PhaseConfig, PolicyConfig
+from harnesslib.stats.wording import TIMES, factor, percent, signed
 
 
-def unfit(
-    infra_share: float, latency_ratio: float | None, *, policy: PolicyConfig, phase: PhaseConfig
-) -> str:
+def unfit(infra_share: float, latency_ratio: Estimate, *, policy: PolicyConfig, phase: PhaseConfig) -> str:
     """Return why a candidate is not worth more calls, whatever it gains; "" when it may be.
 
     Parameters
@@ -16,17 +14,16 @@ def unfit(
     infra_share
         Share of its calls that ended in infrastructure errors.
     latency_ratio
-        How much longer its answers take than the baseline's; none where that isn't known.
+        How much longer its answers take than the baseline's: its lower bound must exceed the limit, for the
+        two were not asked side by side.
     policy, phase
         Give the limits.
     """
     if infra_share > policy.max_infra_share:
         return f"{percent(infra_share)} of its calls ended in infrastructure errors"
     limit = 1 + phase.max_slowdown
-    if latency_ratio is not None and latency_ratio > limit:
-        return (
-            f"it takes {TIMES}{latency_ratio:.2f} the time of the baseline, the limit is {TIMES}{limit:.2f}"
-        )
+    if latency_ratio.low is not None and latency_ratio.low > limit:
+        return f"it takes {factor(latency_ratio)} the time of the baseline, the limit is {TIMES}{limit:.2f}"
     return ""
 
 

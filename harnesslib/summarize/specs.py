@@ -21,6 +21,12 @@ def summarize_spec(
     """
     counts = Counter(sample.outcome for sample in samples)
     valid = [sample for sample in samples if sample.outcome != "infra_error"]
+    tokens = [
+        (sample.input_tokens, sample.output_tokens)
+        for sample in samples
+        if sample.input_tokens is not None and sample.output_tokens is not None
+    ]
+    costs = [sample.cost for sample in samples if sample.cost is not None]
     times = [time for time in map(answer_time, samples) if time is not None]
     return SpecSummary(
         spec=spec,
@@ -34,11 +40,13 @@ def summarize_spec(
         latency_p95_s=intervals.quantile(times, 0.95),
         infra_share=counts["infra_error"] / len(samples),
         requests=sum(sample.requests for sample in samples),
-        input_tokens=sum(sample.input_tokens for sample in samples),
-        output_tokens=sum(sample.output_tokens for sample in samples),
-        cost=math.fsum(sample.cost for sample in samples),
+        input_tokens=sum(read for read, _ in tokens) if tokens else None,
+        output_tokens=sum(written for _, written in tokens) if tokens else None,
+        cost=math.fsum(costs) if costs else None,
         cases=_case_results(samples),
         selected=selected,
+        token_samples=len(tokens),
+        cost_samples=len(costs),
     )
 
 

@@ -189,7 +189,7 @@ def test_the_frontier_holds_who_nobody_beats_on_both():
 
 def test_money_is_the_cost_where_prices_are_known():
     summary: Summary = RECORDS.summary
-    priced = tuple(put(item, cost=0.002 * item.samples) for item in summary.specs)
+    priced = tuple(put(item, cost=0.002 * item.samples, cost_samples=item.samples) for item in summary.specs)
     found = tradeoffs(changed(summary=put(summary, specs=priced)))[0]
     assert "money per 1,000 cases" == found.unit
     assert {2.0} == {round(offer.cost, 9) for offer in found.offers}
@@ -288,5 +288,6 @@ def test_the_budget_tells_what_is_left():
     assert f"{used:,} requests were made, 84\u00a0% of them. No limit was set." in predicted(RECORDS)
     budget = BudgetConfig(max_calls=used + 100, max_cost=2.5, max_minutes=10)
     limited = changed(plan=put(RECORDS.plan, budget=budget))
-    left = f"Of the budget's {used + 100:,} calls 100 are, 2.5 of cost 2.5 is and 10 minutes 9.8 are left."
+    known = "2.5 of cost (going by the calls whose cost is known) 2.5 is"
+    left = f"Of the budget's {used + 100:,} calls 100 are, {known} and 10 minutes 9.8 are left."
     assert predicted(limited).endswith(left)

@@ -282,11 +282,13 @@ def test_nobody_is_denied_in_favour_of_a_model_that_was_not_measured(demo) -> No
     assert (again.verdict, gate(again, "fallback").verdict) == ("HOLD", "unknown")
 
 
-def test_who_fails_too_often_or_takes_too_long_gets_no_more_calls(phases) -> None:
+def test_who_fails_too_often_or_takes_too_long_gets_no_more_calls(demo, phases) -> None:
     limits = {"policy": POLICY, "phase": phases["atomic"]}
-    assert "" == unfit(0.1, 1.2, **limits) == unfit(0.0, None, **limits)
-    assert unfit(0.11, 1.0, **limits).startswith("11.0 % of its calls ended in infrastructure errors")
-    assert unfit(0.0, 1.21, **limits).endswith("the limit is \N{MULTIPLICATION SIGN}1.20")
+    ratio = REPLACED(demo.summary.comparisons[0].latency_ratio, value=1.4, low=1.2, high=1.6)
+    assert "" == unfit(0.1, ratio, **limits) == unfit(0.0, REPLACED(ratio, low=None), **limits)
+    assert unfit(0.11, ratio, **limits).startswith("11.0 % of its calls ended in infrastructure errors")
+    slow = unfit(0.0, REPLACED(ratio, low=1.21), **limits)
+    assert slow.endswith("the limit is \N{MULTIPLICATION SIGN}1.20")
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import msgspec
 import numpy as np
 import pytest
@@ -9,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harnesslib.errors import DataError
-from harnesslib.records import OUTCOMES, PolicyConfig, encode
+from harnesslib.records import OUTCOMES, PolicyConfig, SpecSummary, decode, encode
 from harnesslib.summarize import summarize
 
 POLICY = PolicyConfig()
@@ -66,6 +68,28 @@ def test_the_order_of_the_samples_does_not_matter(demo) -> None:
     ordered = demo.bench.summary(demo.leaders)
     demo.bench.samples = [demo.bench.samples[place] for place in order]
     assert encode(ordered) == encode(demo.bench.summary(demo.leaders))
+
+
+def test_tokens_and_cost_are_summed_over_the_samples_that_know_them(two_arms) -> None:
+    first, second, *rest = (s for s in two_arms.samples if s.model == "steady")
+    known = msgspec.structs.replace(first, input_tokens=100, output_tokens=20, cost=0.5)
+    free = msgspec.structs.replace(second, input_tokens=None, output_tokens=3, cost=0.0)
+    others = [msgspec.structs.replace(s, input_tokens=None, output_tokens=None, cost=None) for s in rest]
+    seen = summary_of(two_arms, [known, free, *others]).specs[0]
+    assert (100, 20, 1, 0.5, 2) == (
+        seen.input_tokens, seen.output_tokens, seen.token_samples, seen.cost, seen.cost_samples
+    )  # fmt: skip
+    silent = summary_of(two_arms, others).specs[0]
+    assert (None, None, 0, None, 0) == (
+        silent.input_tokens, silent.output_tokens, silent.token_samples, silent.cost, silent.cost_samples
+    )  # fmt: skip
+
+
+def test_a_summary_of_an_older_version_still_loads(two_arms) -> None:
+    written = json.loads(encode(summary_of(two_arms).specs[0]))
+    old = {name: value for name, value in written.items() if name not in {"token_samples", "cost_samples"}}
+    read = decode(json.dumps(old | {"input_tokens": 0, "output_tokens": 0, "cost": 0.0}), SpecSummary, "old")
+    assert (0, None, 0.0, None) == (read.input_tokens, read.token_samples, read.cost, read.cost_samples)
 
 
 def test_restraint_is_measured_on_cases_that_want_no_call_only(two_arms) -> None:

@@ -42,12 +42,12 @@ def tradeoffs(records: CycleRecords) -> tuple[Tradeoff, ...]:
 
 def _tradeoff(records: CycleRecords, phase: str) -> Tradeoff | None:
     known = _latest(records, phase)
-    priced = any(item.cost for item in known)
+    priced = any(item.cost for item in known) and all(item.cost is not None for item in known)
     baseline = baseline_of(records, phase)
     leader = records.summary.leaders.get(phase, "") if records.summary else ""
     found = []
     for item in known:
-        cost = 1000 * item.cost / item.samples if priced else item.latency_p50_s.value
+        cost = _price(item) if priced else item.latency_p50_s.value
         accuracy = _accuracy(records, item, known)
         if cost is None or accuracy is None:
             continue
@@ -71,6 +71,12 @@ def _tradeoff(records: CycleRecords, phase: str) -> Tradeoff | None:
     )
     unit = "money per 1,000 cases" if priced else "median wait of one case, s"
     return Tradeoff(phase, unit, tuple(sorted(offers, key=lambda offer: (offer.cost, -offer.accuracy))))
+
+
+def _price(item: SpecSummary) -> float | None:
+    """Return the money of 1,000 cases, going by those whose cost is known."""
+    number = item.samples if item.cost_samples is None else item.cost_samples
+    return None if item.cost is None or not number else 1000 * item.cost / number
 
 
 def _accuracy(records: CycleRecords, item: SpecSummary, known: list[SpecSummary]) -> float | None:
