@@ -73,6 +73,7 @@ def conclude(
         generation=routing.generation,
         baselines={phase: baseline.spec.model for phase, baseline in baselines.items()},
         accuracy={phase: baseline.accuracy.value for phase, baseline in baselines.items()},
+        intervals={phase: baseline.accuracy for phase, baseline in baselines.items()},
         truth=truth,
     )
 

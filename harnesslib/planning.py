@@ -84,6 +84,8 @@ def make_plan(inputs: PlanInputs) -> Plan:
         digests=inputs.digests,
         prompts=_prompts(phases, inputs),
         proposals=inputs.proposals,
+        policy=inputs.config.policy,
+        budget=inputs.config.budget,
     )
 
 

@@ -21,6 +21,7 @@ from harnesslib import processes, run_journal
 from harnesslib.errors import DataError, InputError
 from harnesslib.records import Event, Heartbeat, Manifest, Sample, decode, encode_pretty, sha256
 from harnesslib.run_journal import EVENTS, JOURNAL, EventLog, SampleJournal
+from harnesslib.run_seal import SEAL
 from harnesslib.storage import (
     make_folder,
     read,
@@ -234,6 +235,6 @@ class RunStore:
 def _hashes(folder: Path) -> dict[str, str]:
     with speaking(folder, "list"):
         names = sorted(path.name for path in folder.iterdir() if path.suffix in _DATA_SUFFIXES)
-    passing = {MANIFEST, EVENTS, HEARTBEAT}
+    passing = {MANIFEST, EVENTS, HEARTBEAT, SEAL}
     data = (name for name in names if name not in passing and not name.startswith("."))
     return {name: sha256(read(folder / name)) for name in data}

@@ -20,6 +20,7 @@ from harnesslib.records import (
     Proposal,
     ProposalVerdict,
     Proposed,
+    ReportSeal,
     RoutingConfig,
     Sample,
     Summary,
@@ -44,6 +45,7 @@ RECORDS: dict[str, tuple[type, str]] = {
     "heartbeat": (Heartbeat, "runs/<id>/heartbeat.json"),
     "proposal": (Proposal, "proposals/<name>.toml or .json"),
     "proposal_verdict": (ProposalVerdict, "proposals/<name>.verdict.json"),
+    "seal": (ReportSeal, "runs/<id>/seal.json"),
 }
 """Name -> the record, and the file that it describes."""
 

@@ -21,6 +21,7 @@ _COMMANDS = {
     "decide": ("harnesslib.cli.deciding", "Say what a cycle decided, gate by gate."),
     "demo": ("harnesslib.cli.cycles", "Make a demo workspace if there is none, and run one cycle in it."),
     "doctor": ("harnesslib.cli.setting_up", "Check the workspace and everything it needs."),
+    "history": ("harnesslib.cli.reports", "Show all cycles: how each ended, and what served then."),
     "init": ("harnesslib.cli.setting_up", "Make a workspace."),
     "lock": ("harnesslib.cli.locks", "Show who holds the locks, and clear what a dead holder left."),
     "log": ("harnesslib.cli.log", "Show, verify and rotate the audit log."),
@@ -31,6 +32,7 @@ _COMMANDS = {
     "serve": ("harnesslib.cli.setting_up", "Serve simulated models over HTTP."),
     "status": ("harnesslib.cli.looking", "Show what runs here now, and what was left unfinished."),
     "suite": ("harnesslib.cli.measuring", "List and check suites."),
+    "verify": ("harnesslib.cli.reports", "Recompute what a report claims, and check its whole chain."),
 }
 
 _EPILOG = """\b

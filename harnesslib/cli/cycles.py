@@ -18,6 +18,7 @@ from harnesslib.records import CycleOutcome
 from harnesslib.records.base import Record
 
 if TYPE_CHECKING:
+    from harnesslib.report import Section
     from harnesslib.workspace import Workspace
 
 
@@ -220,6 +221,8 @@ def close_failed(place: Workspace, run_id: str, error: HarnessError) -> None:
     """Write down why a cycle failed, and render what there is."""
     import msgspec
 
+    from harnesslib.cli.reports import publish_index
+
     manifest = place.runs.manifest(run_id)
     if manifest.status == "running":
         changes: dict[str, Any] = {"status": "failed", "reason": str(error), "exit_code": error.exit_code}
@@ -228,6 +231,8 @@ def close_failed(place: Workspace, run_id: str, error: HarnessError) -> None:
         report = render(place, run_id)
         click.echo(f"What there is of this cycle: {report}", err=True)
         click.echo(f"Go on with it: harness cycle --resume {run_id}", err=True)
+    else:
+        publish_index(place)
 
 
 def _reopened(place: Workspace, run_id: str) -> str:
@@ -251,7 +256,9 @@ def _reopened(place: Workspace, run_id: str) -> str:
 
 def render(place: Workspace, run_id: str) -> Path:
     """Render a cycle's report from its executed notebook."""
+    from harnesslib.cli.reports import publish_index
     from harnesslib.report.page import render as render_page
+    from harnesslib.run_seal import REPORT, seal_report
 
     folder = place.runs.path(run_id)
     executed = folder / "cycle.ipynb"
@@ -259,8 +266,25 @@ def render(place: Workspace, run_id: str) -> Path:
         raise InputError(
             f"{folder}: this cycle has no executed notebook; go on with it: harness cycle --resume {run_id}"
         )
-    render_page(executed, folder / "report.html")
-    return folder / "report.html"
+    finished = place.runs.manifest(run_id).status == "done"
+    render_page(executed, folder / REPORT, () if finished else _known_sections(place, run_id))
+    if finished:
+        seal_report(folder, run_id)
+    publish_index(place)
+    return folder / REPORT
+
+
+def _known_sections(place: Workspace, run_id: str) -> tuple[Section, ...]:
+    """Return what can be said of a cycle that did not finish, whichever of its cells ran."""
+    from harnesslib.cycle_history import load_records
+    from harnesslib.report import SECTIONS
+
+    try:
+        records = load_records(place.stores(), run_id)
+    except HarnessError as error:
+        click.echo(f"harness: the report shows only what the notebook holds: {error}", err=True)
+        return ()
+    return tuple(part for part in (make(records) for make in SECTIONS) if not part.empty)
 
 
 def notebook_path(name: str) -> Path:

@@ -82,7 +82,13 @@ from harnesslib.records.cycle import (
     Plan as Plan,
 )
 from harnesslib.records.cycle import (
+    ReportSeal as ReportSeal,
+)
+from harnesslib.records.cycle import (
     RunKind as RunKind,
+)
+from harnesslib.records.cycle import (
+    RunLine as RunLine,
 )
 from harnesslib.records.cycle import (
     Screened as Screened,

@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import Any, Literal
 
 from harnesslib.records.base import Record
-from harnesslib.records.evidence import Decisions, Feedback, Summary, Verifications
+from harnesslib.records.config import BudgetConfig, PolicyConfig
+from harnesslib.records.evidence import Decisions, Estimate, Feedback, Summary, Verifications
 from harnesslib.records.loop import Drift, PlannedProposal, Proposed
 from harnesslib.records.measure import Prompt, Sample, Spec
 from harnesslib.records.routing import LogEntry, RoutingConfig
@@ -44,6 +45,8 @@ class Plan(Record):
     """What a cycle will do, and how many samples and requests that takes at the most, and at the least.
 
     `prompts` are the texts of all prompt variants in it, by pinned name; `proposals` what lay there.
+    `policy` and `budget` are the rules that the cycle is judged and limited by, as they were before anything
+    was measured.
     """
 
     run_id: str
@@ -56,6 +59,8 @@ class Plan(Record):
     prompts: dict[str, Prompt] = {}
     proposals: tuple[PlannedProposal, ...] = ()
     least_requests: int = 0
+    policy: PolicyConfig | None = None
+    budget: BudgetConfig | None = None
 
 
 class Screened(Record):
@@ -165,7 +170,10 @@ class TruthRow(Record):
 
 
 class CycleOutcome(Record):
-    """How a cycle ended: one sentence and the numbers behind it."""
+    """How a cycle ended: one sentence and the numbers behind it.
+
+    `accuracy` is that of the baselines by phase, `intervals` the same with its interval.
+    """
 
     run_id: str
     ended_at: datetime
@@ -176,6 +184,29 @@ class CycleOutcome(Record):
     baselines: dict[str, str]
     accuracy: dict[str, float | None]
     truth: tuple[TruthRow, ...] = ()
+    intervals: dict[str, Estimate] = {}
+
+
+class ReportSeal(Record):
+    """``seal.json``: the hashes of a run folder's files once its report is written, the manifest's too."""
+
+    run_id: str
+    files: dict[str, str]
+    schema_version: int = 1
+
+
+class RunLine(Record):
+    """One run as a list of runs shows it. `problem` says what can't be read of it, "" where all can."""
+
+    run_id: str
+    kind: str = ""
+    status: str = ""
+    started_at: datetime | None = None
+    reason: str = ""
+    simulated: bool = False
+    outcome: CycleOutcome | None = None
+    report: bool = False
+    problem: str = ""
 
 
 class CycleRecords(Record):

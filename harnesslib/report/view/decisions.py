@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from harnesslib.records import CycleRecords, Decision, Recommendation, Verification
+from harnesslib.report.view.arms import screened
 from harnesslib.report.view.numbers import SPACE, TIMES, UNKNOWN, plural, points_interval, probability
+from harnesslib.report.view.settling import settling
 from harnesslib.report.view.verdict import verified
 
 PILLS = {
@@ -58,6 +60,7 @@ class DecisionRow:
     reason: str
     hypothesis: str
     gates: tuple[GateRow, ...]
+    settle: str = ""
 
 
 @dataclass(frozen=True)
@@ -136,6 +139,7 @@ def _row(records: CycleRecords, decision: Decision, proofs: dict[str, Verificati
             )
             for g in decision.gates
         ),
+        settle=settling(records, decision),
     )
 
 
@@ -155,4 +159,7 @@ def _calls(records: CycleRecords, recommendation: Recommendation) -> str:
         item = records.summary.comparison(recommendation.spec.id, stage)
         if item is not None:
             return f"{item.cases}{SPACE}{TIMES}{SPACE}{item.repeats}, {stage}"
-    return UNKNOWN
+    asked = sum(
+        row.calls for row in screened(records, recommendation.phase) if row.spec == recommendation.spec
+    )
+    return f"{plural(asked, 'call')}, screen" if asked else UNKNOWN
