@@ -286,10 +286,8 @@ def weighted_effect(stages: Sequence[Stage], *, level: float = LEVEL) -> Estimat
     tables = [np.stack(np.broadcast_arrays(*stage), axis=-1).astype(float).T for stage in stages]
     usable = [(table[2] > 0) & (table[3] > 0) for table in tables]
     shares = [
-        float(np.mean((2 * table[4] * table[2] * table[3] / (table[2] + table[3]))[seen]))
-        if seen.any()
-        else 0
-        for table, seen in zip(tables, usable, strict=True)
+        float(np.mean(2 * part[4] * part[2] * part[3] / (part[2] + part[3]))) if part.size else 0
+        for part in (table[:, seen] for table, seen in zip(tables, usable, strict=True))
     ]
     if sum(shares) == 0:
         return unmeasured(method, "no case was measured in both arms", level=level)
