@@ -184,6 +184,9 @@ from harnesslib.records.simulation import (
     SimulatedPhase as SimulatedPhase,
 )
 from harnesslib.records.simulation import (
+    SimulatedTrouble as SimulatedTrouble,
+)
+from harnesslib.records.simulation import (
     SimulatedWorld as SimulatedWorld,
 )
 from harnesslib.records.suite import (
