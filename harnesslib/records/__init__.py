@@ -103,6 +103,9 @@ from harnesslib.records.evidence import (
     SessionComparison as SessionComparison,
 )
 from harnesslib.records.evidence import (
+    Significance as Significance,
+)
+from harnesslib.records.evidence import (
     SpecSummary as SpecSummary,
 )
 from harnesslib.records.evidence import (

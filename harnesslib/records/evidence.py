@@ -20,6 +20,21 @@ class Estimate(Record):
     reason: str = ""
 
 
+class Significance(Record):
+    """What a test found. `p_value` is none where it can't be given, and `reason` says why.
+
+    `statistic` is the number that the test judges, as its method defines it; `alternative` says in words what
+    a small p-value speaks for; `n` counts the units that were tested.
+    """
+
+    p_value: float | None
+    statistic: float | None
+    n: int
+    method: str
+    alternative: str
+    reason: str = ""
+
+
 class CaseResult(Record):
     """One case under one spec. `outcomes` are in order of repeat."""
 
