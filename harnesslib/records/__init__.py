@@ -73,6 +73,9 @@ from harnesslib.records.cycle import (
     TruthRow as TruthRow,
 )
 from harnesslib.records.evidence import (
+    Cause as Cause,
+)
+from harnesslib.records.evidence import (
     CaseResult as CaseResult,
 )
 from harnesslib.records.evidence import (

@@ -142,11 +142,26 @@ class Summary(Record):
         return next(found, None)
 
 
-Cause = Literal["cold_start", "capability_limit", "over_calling", "flaky", "infrastructure", "timeout_bound"]
+Cause = Literal[
+    "cold_start",
+    "capability_limit",
+    "over_calling",
+    "flaky",
+    "infrastructure",
+    "timeout_bound",
+    "format_mismatch",
+    "concurrency_dependent",
+    "cached_replicates",
+    "drift",
+]
 
 
 class Finding(Record):
-    """A cause with its evidence, and the experiment that would refute it."""
+    """A cause with its evidence, and the experiment that would refute it.
+
+    `spec_id` is what was measured, in run `run_id`; `statistic` is the number that was judged, as `method`
+    defines it.
+    """
 
     cause: Cause
     phase: str
@@ -158,6 +173,10 @@ class Finding(Record):
     case_ids: tuple[str, ...] = ()
     p_value: float | None = None
     posterior: float | None = None
+    run_id: str = ""
+    spec_id: str = ""
+    statistic: float | None = None
+    method: str = ""
 
 
 Action = Literal["promote", "enable_warmup", "deny"]
