@@ -1,8 +1,8 @@
 """Measure simulated models as a run does, without HTTP and without waiting: minutes pass in milliseconds.
 
-The bench, the pace, the deadlines, the scoring and the simulated models are the real ones. What is replaced is the
-line between them: an answer is written down and read as the OpenAI-compatible API has it, and time jumps to
-the next thing that happens instead of passing.
+The bench, the pace, the deadlines, the scoring and the simulated models are the real ones. What is replaced
+is the line between them: an answer is written down and read as the OpenAI-compatible API has it, and time
+jumps to the next thing that happens instead of passing.
 """
 
 from __future__ import annotations
@@ -182,20 +182,25 @@ class Laboratory:
         scoring.preload()
         self.clock = JumpingClock()
         self._world, self._suite = world, suite
-        self._room = ModelRoom(
-            world, {suite.name: suite}, clock=self.clock.monotonic, sleep=self.clock.sleep
-        )
+        self._room = ModelRoom(world, {suite.name: suite}, clock=self.clock.monotonic, sleep=self.clock.sleep)
 
     def run(
         self, specs: Sequence[Spec], *, run_id: str, repeats: int, concurrency: int, seed: int
     ) -> tuple[Sample, ...]:
-        """Measure specs as `harness run` does, one beside the other; a day later than the run before."""
+        """Measure specs as `harness run` does, one beside the other; a day later than the run before.
+
+        Raises
+        ------
+        EndpointError
+            The bench gave the endpoint up.
+        """
         effects = self._effects(specs, concurrency)
         jobs = self._jobs(specs, repeats, seed)
         with effects.runs.journal(run_id) as journal:
             bench = Bench(jobs, effects, journal, run_id=run_id, state="run")
             complete(self._take(bench, jobs), self.clock)
             bench.release()
+        bench.check()
         self.clock.seconds += 86400.0
         return effects.runs.samples(run_id)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from math import prod
 from statistics import fmean
 from typing import NamedTuple
 
@@ -24,18 +25,21 @@ FEWEST_ANSWERS = 10
 
 MORE_LIKELY_THAN_NOT = 0.5
 SURE = 0.9
+DOUBT = 0.05
+"""Chance that none of the listed cases is flaky, above which they make no finding."""
+
 NAMED = 5
 
 
 class _Sweep(NamedTuple):
     """As many answers of each case, the first ones: a case that was asked more often weighs no more.
 
-    `missing` are the cases of the phase that were not asked. They count as passed, since a screen asks a
-    candidate the baseline's hard cases first.
+    `missing` counts the cases of the phase that were not asked. They count as passed, since those that were
+    asked may be the harder ones.
     """
 
     samples: tuple[Sample, ...]
-    repeats: int
+    cases: int
     missing: int
 
     @property
@@ -54,9 +58,28 @@ class _Sweep(NamedTuple):
         bound = intervals.clopper_pearson(self.passes, len(self.samples), level=LEVEL, side="upper").high
         return self._with_missing(1.0 if bound is None else bound)
 
+    def is_sure(self, floor: float) -> bool:
+        """Whether every case was asked, and the bound lies below a floor."""
+        return self.missing == 0 and self.upper < floor
+
+    def lines(self) -> tuple[str, ...]:
+        """Say which cases were not asked, if any."""
+        if not self.missing:
+            return ()
+        missing = count(self.missing, "case")
+        return (f"{missing} of the phase were not asked and count as passed: the others may be harder.",)
+
     def _with_missing(self, rate: float) -> float:
-        cases = len(self.samples) // self.repeats
-        return (rate * cases + self.missing) / (cases + self.missing)
+        return (rate * self.cases + self.missing) / (self.cases + self.missing)
+
+
+def _sweep(samples: Sequence[Sample], missing: int) -> _Sweep | None:
+    groups = grouped(tuple(samples))
+    if not groups:
+        return None
+    repeats = min(len(group) for group in groups.values())
+    first = tuple(sample for group in groups.values() for sample in group[:repeats])
+    return _Sweep(first, len(groups), missing)
 
 
 def capability_limit(evidence: Evidence) -> Found | None:
@@ -64,34 +87,37 @@ def capability_limit(evidence: Evidence) -> Found | None:
 
     Notes
     -----
-    Every case weighs the same, however often it was asked. It is confirmed if every case was asked, if the
-    upper bound lies below the floor, and if no other setting of this model does better.
+    Every case weighs the same, however often it was asked; answers of earlier runs count as well, since drift
+    was asked for before. It is confirmed if every case of the phase was asked and the upper bound lies below
+    the floor. It is none where another setting of this model reaches the floor.
     """
-    answers = [sample for sample in evidence.answered if sample.wants_call]
-    sweep = _sweep(evidence, answers)
-    if sweep is None or sweep.rate >= evidence.floor or _does_better_otherwise(evidence):
+    answers = [s for run in evidence.runs for s in answered(run) if s.wants_call]
+    sweep = _sweep(answers, evidence.not_asked(wants_call=True))
+    if sweep is None or len(answers) < FEWEST_ANSWERS or sweep.rate >= evidence.floor:
+        return None
+    if _does_better_otherwise(evidence):
         return None
     cases = by_case(answers)
     never = [case.case_id for case in cases if case.passes == 0]
     beyond = fmean(casestate.posterior(case.passes, case.valid).impossible for case in cases)
     passes = sum(case.passes for case in cases)
-    confirmed = sweep.upper < evidence.floor and not sweep.missing
     finding = Finding(
         cause="capability_limit",
         phase=evidence.phase,
         model=evidence.model,
-        certainty="confirmed" if confirmed else "probable",
+        certainty="confirmed" if sweep.is_sure(evidence.floor) else "probable",
         headline=f"{evidence.model} can't do most of {evidence.phase}",
         evidence=(
             (
                 f"{passes} of {count(len(answers), 'answer')} to cases that want a call passed; "
-                f"at 95 % confidence at most {percent(sweep.upper)} do, the floor is {percent(evidence.floor)}."
+                f"at 95 % confidence at most {percent(sweep.upper)} do, "
+                f"the floor is {percent(evidence.floor)}."
             ),
             (
                 f"{len(never)} of {count(len(cases), 'case')} never passed; "
                 f"going by the counts, {percent(beyond)} of the cases are out of reach."
             ),
-            *_not_asked(sweep),
+            *sweep.lines(),
             *_shared_failures(never, evidence.hopeless),
         ),
         refute=(
@@ -106,29 +132,14 @@ def capability_limit(evidence: Evidence) -> Found | None:
     return Found(evidence.finding(finding))
 
 
-def _sweep(evidence: Evidence, samples: Sequence[Sample]) -> _Sweep | None:
-    wanting = tuple(sample for sample in samples if sample.wants_call)
-    if len(wanting) < FEWEST_ANSWERS:
-        return None
-    groups = grouped(wanting)
-    repeats = min(len(group) for group in groups.values())
-    first = tuple(sample for group in groups.values() for sample in group[:repeats])
-    asked = {sample.case_id for sample in evidence.samples if sample.wants_call}
-    missing = len(evidence.wanting - asked)
-    return _Sweep(first, repeats, missing)
-
-
 def _does_better_otherwise(evidence: Evidence) -> bool:
     """Whether the same model, asked in another way, reaches the floor."""
-    sweeps = (_sweep(evidence, answered(samples)) for samples in evidence.others.values())
-    return any(sweep is not None and sweep.passes >= evidence.floor * len(sweep.samples) for sweep in sweeps)
-
-
-def _not_asked(sweep: _Sweep) -> tuple[str, ...]:
-    if not sweep.missing:
-        return ()
-    missing = count(sweep.missing, "case")
-    return (f"{missing} of the phase that it was not asked count as passed, since the others may be harder.",)
+    for samples in evidence.others.values():
+        wanting = [sample for sample in answered(samples) if sample.wants_call]
+        sweep = _sweep(wanting, 0)
+        if sweep is not None and len(wanting) >= FEWEST_ANSWERS and sweep.rate >= evidence.floor:
+            return True
+    return False
 
 
 def _shared_failures(never: list[str], hopeless: frozenset[str]) -> tuple[str, ...]:
@@ -140,36 +151,37 @@ def _shared_failures(never: list[str], hopeless: frozenset[str]) -> tuple[str, .
 
 
 def over_calling(evidence: Evidence) -> Found | None:
-    """Find a model that calls tools where none is wanted."""
+    """Find a model that calls tools where none is wanted; cases count as in `capability_limit`."""
     answers = [sample for sample in evidence.answered if not sample.wants_call]
     overcalled = [sample for sample in answers if sample.outcome == "overcalled"]
-    passes, floor = sum(sample.outcome == "pass" for sample in answers), evidence.policy.restraint_floor
-    if not overcalled or passes >= floor * len(answers):
+    sweep, floor = _sweep(answers, evidence.not_asked(wants_call=False)), evidence.policy.restraint_floor
+    if sweep is None or not overcalled or sweep.rate >= floor:
         return None
-    upper = intervals.clopper_pearson(passes, len(answers), level=LEVEL, side="upper").high or 0.0
     tools = Counter(call.name for sample in overcalled for turn in sample.turns for call in turn)
     popular = ", ".join(f"{name} ({times} times)" for name, times in tools.most_common(3))
+    passes = sum(sample.outcome == "pass" for sample in answers)
     finding = Finding(
         cause="over_calling",
         phase=evidence.phase,
         model=evidence.model,
-        certainty="confirmed" if upper < floor else "probable",
+        certainty="confirmed" if sweep.is_sure(floor) else "probable",
         headline=f"{evidence.model} calls tools where none is wanted",
         evidence=(
             (
                 f"{len(overcalled)} of {count(len(answers), 'answer')} to cases that want no call made one; "
                 f"restraint is {share(intervals.proportion(passes, len(answers)))}, "
-                f"at 95 % confidence at most {percent(upper)}; the floor is {percent(floor)}."
+                f"at 95 % confidence at most {percent(sweep.upper)}; the floor is {percent(floor)}."
             ),
             *((f"Called most often: {popular}.",) if popular else ()),
+            *sweep.lines(),
         ),
         refute=(
             "Say in the system prompt when no tool is to be called: if restraint rises above "
             f"{percent(floor)}, the prompt was the cause, not the model."
         ),
         case_ids=tuple(sorted({sample.case_id for sample in overcalled})),
-        statistic=passes / len(answers),
-        method="restraint, exact upper bound",
+        statistic=sweep.rate,
+        method="restraint, as many answers of every case; exact upper bound",
     )
     return Found(evidence.finding(finding))
 
@@ -179,9 +191,10 @@ def flaky(evidence: Evidence) -> Found | None:
 
     Notes
     -----
-    A case is called flaky at a posterior of 0.9, as any case state is; others that are more likely flaky than
-    not are listed beside it, and make no finding by themselves. Answers of earlier runs count as well: drift was
-    asked for before. How common flaky cases are is estimated from all cases of this spec.
+    A case is called flaky at a posterior of 0.9, as any case state is. Others that are more likely flaky
+    than not are listed beside it; they make a finding only together, where it is 95 % sure that one of them
+    is. Answers of earlier runs count as well: drift was asked for before. How common flaky cases are is
+    estimated from all cases of this spec.
     """
     cases = by_case([sample for run in evidence.runs for sample in answered(run)])
     if not cases:
@@ -194,7 +207,8 @@ def flaky(evidence: Evidence) -> Found | None:
     }
     listed = {name: state for name, state in states.items() if state[1] >= MORE_LIKELY_THAN_NOT}
     surest = max((probability for _, probability in listed.values()), default=0.0)
-    if surest < SURE:
+    none_is = prod(1 - probability for _, probability in listed.values())
+    if surest < SURE and none_is > DOUBT:
         return None
     least = min(probability for _, probability in listed.values())
     finding = Finding(

@@ -29,7 +29,7 @@ def drift(evidence: Evidence) -> Found | None:
 
     Notes
     -----
-    Source: `stats.drift.watch` over the runs, with up to 8 of the oldest as its reference. Infrastructure
+    Source: `stats.drift.watch` over the runs, with the older half as its reference, at most 8. Infrastructure
     errors and the calls of a start are left out of every run alike. Runs under another load are left out too:
     a loss there is the load's until it is seen under the same one.
     """
@@ -40,7 +40,8 @@ def drift(evidence: Evidence) -> Found | None:
     if counts is None or len(runs) < 2:  # noqa: PLR2004 - now and before
         return None
     passes, calls = counts
-    reference = min(series.REFERENCE, len(runs) - 1)
+    # A drift of some runs ago must not be in its own reference: of few runs it is the first half.
+    reference = min(series.REFERENCE, (len(runs) + 1) // 2)
     watch = series.watch(passes, calls, reference=reference)
     last = watch.tests[-1]
     if watch.direction is None or (last.statistic or 0.0) * (1 if watch.direction == "better" else -1) <= 0:
@@ -71,8 +72,8 @@ def drift(evidence: Evidence) -> Found | None:
             ),
         ),
         refute=(
-            "Measure it again on the same cases, and compare the endpoint's digest of the model: if fresh calls "
-            "pass as often as before, it was chance or a fault that passed."
+            "Measure it again on the same cases, and compare the endpoint's digest of the model: "
+            "if fresh calls pass as often as before, it was chance or a fault that passed."
         ),
         p_value=test.p_value,
         statistic=test.statistic,

@@ -24,8 +24,9 @@ DIAGNOSES: tuple[Callable[[Evidence], Found | None], ...] = (
     over_calling,
     flaky,
 )
-"""In this order. What a finding explains is not looked at again: copies are quick whatever the start was like,
-calls before the first answer are no lack of ability, calls under too much load say nothing about the endpoint's
+"""In this order. What a finding explains is not looked at again: copies are quick whatever the start was
+like, calls before the first answer are no lack of ability, calls under too much load say nothing about the
+endpoint's
 own errors, and a call that can't be read is not flaky."""
 
 EXPLAINS: Mapping[Cause, frozenset[Cause]] = {
@@ -119,7 +120,7 @@ def _evidence(
             sessions=sessions.get((phase, model)),
             spec=specs.get(spec_id),
             hopeless=hopeless[phase],
-            wanting=_wanting(phase, groups),
+            phase_cases=_phase_cases(phase, groups),
             floor=phases[phase].accuracy_floor,
             policy=policy,
             taken=(*before[spec_id], group),
@@ -138,10 +139,10 @@ def _others(
     return {key[2]: group for key, group in groups.items() if key[:2] == (phase, model) and key[2] != spec_id}
 
 
-def _wanting(phase: str, groups: Mapping[tuple[str, str, str], Samples]) -> frozenset[str]:
-    """Return the cases of a phase that want a call, of all that any of its models was asked."""
+def _phase_cases(phase: str, groups: Mapping[tuple[str, str, str], Samples]) -> dict[str, bool]:
+    """Return whether each case wants a call, of all that any model of the phase was asked."""
     seen = (sample for key, group in groups.items() if key[0] == phase for sample in group)
-    return frozenset(sample.case_id for sample in seen if sample.wants_call)
+    return {sample.case_id: sample.wants_call for sample in seen}
 
 
 def _hopeless(phase: str, groups: Mapping[tuple[str, str, str], Samples]) -> frozenset[str]:

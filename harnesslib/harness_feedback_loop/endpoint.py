@@ -29,6 +29,9 @@ WORSE = 0.1
 FEWEST_CALLS = 20
 """Calls above and below a level without which nothing is said about it."""
 
+RARE = 0.002
+"""p-value at which repeats differ beyond chance: no error was seen, so it takes more to speak of one."""
+
 MOST_LEVELS = 6
 FEWEST_RUNS = 5
 """Repeats without which single bad ones can't be told from chance."""
@@ -72,7 +75,7 @@ def _transient(evidence: Evidence) -> Found | None:
         return None
     complete = passed[~np.isnan(passed).any(axis=1)]
     p = variance.overdispersion_p(complete)
-    if p is None or p > SIGNIFICANT / 2:
+    if p is None or p > RARE:
         return None
     rates = complete.mean(axis=0)
     worst = int(rates.argmin())
@@ -86,8 +89,8 @@ def _transient(evidence: Evidence) -> Found | None:
         headline=f"Something disturbed {evidence.model} for a while: whole repeats differ beyond chance",
         evidence=(
             (
-                f"Repeat {repeat} passed {percent(float(rates[worst]))} of {count(len(complete), 'case')}, the "
-                f"median repeat {percent(float(np.median(rates)))} ({p_value(p)} for equal repeats)."
+                f"Repeat {repeat} passed {percent(float(rates[worst]))} of {count(len(complete), 'case')}, "
+                f"the median repeat {percent(float(np.median(rates)))} ({p_value(p)} for equal repeats)."
             ),
         ),
         refute="Run it again: if repeats differ in the same way, time is not the cause.",
@@ -129,8 +132,9 @@ def concurrency_dependent(evidence: Evidence) -> Found | None:
     low, high = _rate(split.low), _rate(split.high)
     lines = [
         (
-            f"With more than {split.level} samples in flight {percent(high)} of {count(split.high[1], 'call')} "
-            f"passed, with fewer {percent(low)} of {count(split.low[1], 'call')} to the same cases "
+            f"With more than {split.level} samples in flight {percent(high)} of "
+            f"{count(split.high[1], 'call')} passed, "
+            f"with fewer {percent(low)} of {count(split.low[1], 'call')} to the same cases "
             f"({p_value(split.p_value)})."
         ),
         f"What failed above: {_outcomes(above)}.",
@@ -151,7 +155,7 @@ def concurrency_dependent(evidence: Evidence) -> Found | None:
         case_ids=tuple(sorted({sample.case_id for sample in above})),
         p_value=split.p_value,
         statistic=split.loss,
-        method="loss of pass rate above the level; exact law given each case's passes, Bonferroni over levels",
+        method="loss of pass rate above the level; exact law by case, Bonferroni over levels",
     )
     explained = (mark(s) for run in evidence.taken for s in run if s.concurrency > split.level)
     return Found(evidence.finding(finding), frozenset(explained))

@@ -18,7 +18,7 @@ ORDINARY = ("run", "screen", "confirm")
 
 LEVEL = 0.95
 SIGNIFICANT = 0.01
-"""Where a test alone speaks for a cause. Ten causes are asked for, so 5 % would name one in every other run."""
+"""Where a test alone speaks for a cause: ten are asked for, and 5 % would name one in every other run."""
 
 Samples: TypeAlias = tuple[Sample, ...]
 Mark: TypeAlias = tuple[str, SampleKey]
@@ -32,10 +32,10 @@ class Evidence(NamedTuple):
     """One spec in one run. Samples are in the order in which they were started, stage by stage.
 
     `others` are the samples of the same model in the same phase under other settings, by spec id. `earlier`
-    holds the samples of this very spec in earlier runs, oldest run first. `hopeless` are the cases of the phase
-    that no model measured beside it ever passed, `wanting` all those that want a call and that any of them was asked.
-    `spec` is none where the summary does not know it. `taken` are all runs, this one last, with what `without`
-    removes from the others.
+    holds the samples of this very spec in earlier runs, oldest run first. `hopeless` are the cases of the
+    phase that no model measured beside it ever passed; `phase_cases` says of each case that any of them was
+    asked whether it wants a call. `spec` is none where the summary does not know it. `taken` are all runs,
+    this one last, with what `without` removes from the others.
     """
 
     phase: str
@@ -48,7 +48,7 @@ class Evidence(NamedTuple):
     sessions: SessionComparison | None
     spec: Spec | None
     hopeless: frozenset[str]
-    wanting: frozenset[str]
+    phase_cases: Mapping[str, bool]
     floor: float
     policy: PolicyConfig
     taken: tuple[Samples, ...]
@@ -68,12 +68,18 @@ class Evidence(NamedTuple):
         """The earlier runs and this one, each without what its start may have spoiled."""
         return tuple(settled(run) for run in (*self.earlier, self.samples))
 
+    def not_asked(self, *, wants_call: bool) -> int:
+        """Return how many such cases of the phase this spec was never asked.
+
+        A screen asks a candidate the cases that the baseline failed: these are the harder ones.
+        """
+        asked = {sample.case_id for run in self.taken for sample in run}
+        return sum(wants == wants_call and case not in asked for case, wants in self.phase_cases.items())
+
     def without(self, marks: Collection[Mark]) -> Evidence:
         """Return the evidence less some samples: a cause that was found explains them."""
         earlier = (_less(run, marks) for run in self.earlier)
-        return self._replace(
-            samples=_less(self.samples, marks), earlier=tuple(run for run in earlier if run)
-        )
+        return self._replace(samples=_less(self.samples, marks), earlier=tuple(run for run in earlier if run))
 
     def finding(self, finding: Finding) -> Finding:
         """Return a finding that names what it is about."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from statistics import median
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -46,11 +46,14 @@ TOLERATED_TIMEOUTS = 0.05
 FEWEST_TIMEOUTS = 3
 
 
-class _Copies(NamedTuple):
-    """What speaks for a cache. `cases` are those that look cached, `looked_at` all that could."""
+Answer: TypeAlias = tuple[str, str]
+"""Case id and what was said to it."""
 
-    cases: tuple[str, ...]
-    looked_at: int
+
+class _Copies(NamedTuple):
+    """What speaks for a cache: the answers that look cached."""
+
+    answers: tuple[Answer, ...]
     p_value: float
     line: str
     sure: bool
@@ -61,25 +64,27 @@ def cached_replicates(evidence: Evidence) -> Found | None:
 
     Notes
     -----
-    Source: per case, the first answer alone takes three times as long as every later one. Without a cache any
-    of n answers is as likely to be the slow one, so its chance is 1/n for a case that has one; the count of
-    cases is judged by the exact law of such independent chances. Or the times of a case's answers agree to half
-    a percent, which without a cache happens to less than 2 % of cases. Assumes that seeds differ, and for
-    the first rule a temperature above 0: at 0 equal answers are to be expected, and a prompt's cache too.
+    Source: per case, the first answer alone takes three times as long as every later one. Without a cache
+    any of n answers is as likely to be the slow one, so its chance is 1/n for a case that has one; the count
+    of cases is judged by the exact law of such independent chances. Or the times of a case's answers agree
+    to half a percent, which without a cache happens to less than 2 % of cases. Assumes that seeds differ,
+    and for the first rule a temperature above 0: at 0 equal answers are to be expected, and a prompt's cache
+    too.
     """
     usable = [sample for run in evidence.runs for sample in run]
-    groups = {case_id: group for case_id, group in grouped(answered(usable)).items() if _are_copies(group)}
+    groups = _same_answers(usable)
     warm = evidence.spec is not None and evidence.spec.settings.temperature > 0
     tests = [_same_times(groups), *([_quicker(groups)] if warm else [])]
     found = min(tests, key=lambda test: test.p_value)
-    if len(found.cases) < FEWEST_COPIES or found.p_value > SIGNIFICANT / len(tests):
+    cases = tuple(sorted({case_id for case_id, _ in found.answers}))
+    if len(cases) < FEWEST_COPIES or found.p_value > SIGNIFICANT / len(tests):
         return None
     # The start was left out so that a cold start is not taken for a cache; now that there is one, it counts.
-    everything = grouped(answered([s for run in (*evidence.earlier, evidence.samples) for s in run]))
+    everything = _same_answers([s for run in (*evidence.earlier, evidence.samples) for s in run])
     repeats = frozenset(
         mark(sample)
-        for case_id, group in everything.items()
-        if case_id in found.cases or (_are_copies(group) and _is_slow_first(group))
+        for answer, group in everything.items()
+        if answer in found.answers or _is_slow_first(group)
         for sample in group[1:]
     )
     finding = Finding(
@@ -96,18 +101,27 @@ def cached_replicates(evidence: Evidence) -> Found | None:
             "Ask these cases again with a word changed that does not matter: if answers take as long as "
             "before and stay the same, they were no copies."
         ),
-        case_ids=found.cases,
+        case_ids=cases,
         p_value=found.p_value,
-        statistic=float(len(found.cases)),
-        method="cases whose repeats look cached; chance of so many without a cache",
+        statistic=float(len(found.answers)),
+        method="answers whose repeats look cached; chance of so many without a cache",
     )
     return Found(evidence.finding(finding), repeats)
 
 
-def _are_copies(group: Samples) -> bool:
-    """Whether a case was asked under different seeds and always got the same answer."""
-    said = {repr((sample.turns, sample.text)) for sample in group}
-    return len(group) > 1 and len(said) == 1 and len({sample.seed for sample in group}) == len(group)
+def _same_answers(samples: Sequence[Sample]) -> dict[Answer, Samples]:
+    """Return the samples that said the same to the same case under different seeds, where there are several.
+
+    A parametric case asks for other values under other seeds: each of its answers stands for itself.
+    """
+    found: dict[Answer, list[Sample]] = defaultdict(list)
+    for sample in answered(samples):
+        found[sample.case_id, repr((sample.turns, sample.text))].append(sample)
+    return {
+        answer: tuple(group)
+        for answer, group in sorted(found.items())
+        if len(group) > 1 and len({sample.seed for sample in group}) == len(group)
+    }
 
 
 def _is_slow_first(group: Samples) -> bool:
@@ -120,47 +134,47 @@ def _times(group: Samples) -> list[float]:
     return [sample.latency_s for sample in group if sample.latency_s]
 
 
-def _quicker(groups: Mapping[str, Samples]) -> _Copies:
-    slow: list[tuple[str, int, bool]] = []
-    for case_id, group in groups.items():
+def _quicker(groups: Mapping[Answer, Samples]) -> _Copies:
+    slow: list[tuple[Answer, int, bool]] = []
+    for answer, group in groups.items():
         times = _times(group)
         order = sorted(times, reverse=True)
         if len(times) > 1 and order[0] >= QUICKER * order[1]:
-            slow.append((case_id, len(times), times[0] == order[0]))
-    cases = tuple(case_id for case_id, _, is_first in slow if is_first)
-    p = copies.slow_first_p([size for _, size, _ in slow], len(cases))
-    later = [time for case_id in cases for time in _times(groups[case_id])[1:]]
-    first = [_times(groups[case_id])[0] for case_id in cases]
+            slow.append((answer, len(times), times[0] == order[0]))
+    firsts = tuple(answer for answer, _, is_first in slow if is_first)
+    p = copies.slow_first_p([size for _, size, _ in slow], len(firsts))
+    later = [time for answer in firsts for time in _times(groups[answer])[1:]]
+    first = [_times(groups[answer])[0] for answer in firsts]
     line = (
-        f"{len(cases)} of {count(len(groups), 'case')} with the same answer in every repeat were "
-        f"answered in {median(later):.3f} s after a first time of {median(first):.3f} s ({p_value(p)})."
-        if cases
+        f"{len(firsts)} of {count(len(groups), 'answer')} that came again under another seed took "
+        f"{median(first):.3f} s at first and {median(later):.3f} s later ({p_value(p)})."
+        if firsts
         else ""
     )
-    return _Copies(cases, len(groups), p, line, sure=False)
+    return _Copies(firsts, p, line, sure=False)
 
 
-def _same_times(groups: Mapping[str, Samples]) -> _Copies:
-    """Look at the later answers of each case: a cache may have been filled by the first one."""
-    spans = {case_id: _times(group)[1:] for case_id, group in groups.items()}
-    asked = {case_id: times for case_id, times in spans.items() if len(times) > 1}
-    cases = tuple(case_id for case_id, times in asked.items() if max(times) <= ALIKE * min(times))
-    p = copies.coincidence_p(len(cases), len(asked), CHANCE_ALIKE)
-    shown = [time for case_id in cases for time in asked[case_id]]
+def _same_times(groups: Mapping[Answer, Samples]) -> _Copies:
+    """Look at the later times of each answer: a cache may have been filled by the first one."""
+    spans = {answer: _times(group)[1:] for answer, group in groups.items()}
+    asked = {answer: times for answer, times in spans.items() if len(times) > 1}
+    alike = tuple(answer for answer, times in asked.items() if max(times) <= ALIKE * min(times))
+    p = copies.coincidence_p(len(alike), len(asked), CHANCE_ALIKE)
+    shown = [time for answer in alike for time in asked[answer]]
     line = (
-        f"The repeats of {len(cases)} of {count(len(asked), 'case')} gave the same answer in the same time, "
-        f"to half a percent ({median(shown):.4f} s, {p_value(p)})."
-        if cases
+        f"{len(alike)} of {count(len(asked), 'answer')} that came again under other seeds took the "
+        f"same time, to half a percent ({median(shown):.4f} s, {p_value(p)})."
+        if alike
         else ""
     )
-    return _Copies(cases, len(asked), p, line, sure=True)
+    return _Copies(alike, p, line, sure=True)
 
 
 def format_mismatch(evidence: Evidence) -> Found | None:
     """Find calls that can't be read: confirmed where the model is read better under another variant."""
-    asked = [sample for sample in evidence.answered if sample.wants_call]
+    asked = [s for s in evidence.samples if s.wants_call and s.outcome != "infra_error"]
     broken = [sample for sample in asked if sample.outcome == "malformed"]
-    failed = [sample for sample in asked if sample.outcome != "pass"]
+    failed = [sample for sample in answered(asked) if sample.outcome != "pass"]
     too_few = len(broken) < max(FEWEST_MALFORMED, NOTABLE_MALFORMED * len(asked))
     if too_few or len(broken) < SHARE_OF_FAILURES * len(failed):
         return None
@@ -178,7 +192,7 @@ def format_mismatch(evidence: Evidence) -> Found | None:
         headline=f"{evidence.model} writes calls that can't be read ({variant})",
         evidence=(
             (
-                f"{len(broken)} of {count(len(asked), 'answer')} to cases that want a call were malformed, "
+                f"{len(broken)} of {count(len(asked), 'call')} to cases that want a tool were malformed, "
                 f"{percent(len(broken) / len(failed))} of all that failed; at 95 % confidence at least "
                 f"{percent(lower)} are."
             ),
@@ -206,7 +220,8 @@ def _read_better(evidence: Evidence, mine: Sequence[Sample]) -> tuple[str, float
         if p is not None and p <= evidence.policy.alpha:
             broken = sum(sample.outcome == "malformed" for sample in theirs)
             return (
-                f"Asked as {spec_id}, {broken} of {count(len(theirs), 'answer')} were malformed ({p_value(p)})."
+                f"Asked as {spec_id}, {broken} of {count(len(theirs), 'answer')} were malformed "
+                f"({p_value(p)})."
             ), p
     return "", None
 

@@ -11,9 +11,9 @@ import numpy as np
 from harnesslib.harness_feedback_loop.evidence import (
     SIGNIFICANT,
     Evidence,
+    Flags,
     Found,
     Samples,
-    Flags,
     Table,
     before_answer,
     by_model,
@@ -38,17 +38,21 @@ FEWEST_CASES = 3
 SLOWER = 1.5
 """What a first call must take, in times of the same case later, to count as slow."""
 
-THROUGHOUT = 0.4
-"""Share of slow calls in the rest of the first repeat from which on it is more than a start."""
+FELT_S = 0.1
+"""How much longer it must take at the least: to open a connection takes time too, and is no cold start."""
+
+MOST, FEW = 0.5, 0.4
+"""Shares of slow calls before and after the first answer that make a slow start."""
 
 AGAIN = 0.05
 """p-value at which an earlier run's start shows the same."""
 
 
 class Start(NamedTuple):
-    """What the start of a session looks like. `p_value` is of "the first calls are worse than the later ones".
+    """What the start of a session looks like.
 
-    `failed` and `slow` are how many cases failed or were slow at first, and were not later.
+    `p_value` is of "the first calls are worse than the later ones"; `failed` and `slow` are how many cases
+    failed or were slow at first, and were not later.
     """
 
     p_value: float
@@ -62,9 +66,10 @@ class Start(NamedTuple):
 
 
 def slow_calls(waited: Table) -> Flags:
-    """Return which answers took at least 1.5 times what their case usually takes."""
-    usual = np.array([np.median(row[~np.isnan(row)]) if not np.isnan(row).all() else np.nan for row in waited])
-    slow: Flags = waited >= SLOWER * usual[:, None]
+    """Return which answers took at least 1.5 times what their case usually takes, and 0.1 s more."""
+    known = [row[~np.isnan(row)] for row in waited]
+    usual = np.array([np.median(row) if row.size else np.nan for row in known])
+    slow: Flags = waited >= np.maximum(SLOWER * usual, usual + FELT_S)[:, None]
     return slow
 
 
@@ -80,9 +85,9 @@ def start_of(passed: Table, waited: Table, bad: Sequence[bool]) -> Start:
 
     Notes
     -----
-    Source: bunching of late answers over single calls (`coldstart.prefix_p`) and, from 3 runs on, the order of
-    outcomes and times over runs (`coldstart.startup_test`), Bonferroni over both. Where a later stretch of
-    runs is worse than the start, outcomes don't count: that is a fault that passed.
+    Source: bunching of late answers over single calls (`coldstart.prefix_p`) and, from 3 runs on, the order
+    of outcomes and times over runs (`coldstart.startup_test`), Bonferroni over both. Where a later stretch
+    of runs is worse than the start, outcomes don't count: that is a fault that passed.
     """
     given = [coldstart.prefix_p(bad)]
     if passed.shape[1] >= FEWEST_RUNS:
@@ -103,7 +108,8 @@ def _slow_first(waited: Table) -> int:
     known = ~np.isnan(waited[:, :1]).ravel() & (np.sum(~np.isnan(waited[:, 1:]), axis=1) > 0)
     if not known.any():
         return 0
-    return int(np.sum(waited[known, 0] >= SLOWER * np.nanmedian(waited[known, 1:], axis=1)))
+    usual = np.nanmedian(waited[known, 1:], axis=1)
+    return int(np.sum(waited[known, 0] >= np.maximum(SLOWER * usual, usual + FELT_S)))
 
 
 def suspects(samples: Sequence[Sample]) -> tuple[tuple[str, str], ...]:
@@ -175,7 +181,7 @@ def cold_start(evidence: Evidence) -> Found | None:
 
 
 def _seen(samples: Samples) -> Start:
-    """Return what the start of a stage looks like; nothing where its whole first repeat is slow."""
+    """Return what the start of a stage looks like."""
     if not samples:
         return Start(1.0, 0, 0)
     passed, waited = tables(samples)
@@ -183,8 +189,8 @@ def _seen(samples: Samples) -> Start:
     called = [sample for sample in samples if sample.outcome != "infra_error"]
     start = start_of(passed, waited, [s.outcome == "timeout" or s.key in slow for s in called])
     timeouts = sum(sample.outcome == "timeout" for sample in called[:START])
-    if not timeouts and _is_slow_throughout(samples, slow):
-        return Start(1.0, 0, 0)
+    if not timeouts and not _is_slow_at_first_only(samples, slow):
+        start = start._replace(slow=0)
     return start._replace(failed=max(start.failed, timeouts))
 
 
@@ -194,12 +200,16 @@ def _slow_keys(samples: Samples, waited: Table) -> frozenset[SampleKey]:
     return frozenset(sample.key for sample in samples if flags[places[sample.key]])
 
 
-def _is_slow_throughout(samples: Samples, slow: frozenset[SampleKey]) -> bool:
-    """Whether the first repeat is slow long after the first answer: that is no start, but a cache that fills."""
+def _is_slow_at_first_only(samples: Samples, slow: frozenset[SampleKey]) -> bool:
+    """Whether most calls before the first answer were slow, and few of that repeat after it.
+
+    A model that loads keeps all of them waiting; where later ones wait too, a cache fills.
+    """
     cold = frozenset(before_answer(samples))
     first = min(sample.repeat for sample in samples)
+    start = [s.key in slow for s in samples if s.key in cold]
     rest = [s.key in slow for s in samples if s.repeat == first and s.key not in cold]
-    return bool(rest) and sum(rest) >= THROUGHOUT * len(rest)
+    return sum(start) >= MOST * len(start) and sum(rest) <= FEW * len(rest)
 
 
 def _shows_again(run: Samples) -> bool:
@@ -246,8 +256,8 @@ def _start_lines(samples: Samples, start: Start) -> tuple[str, ...]:
         )
     if start.shows:
         lines.append(
-            f"{count(start.failed, 'case')} failed and {start.slow} took at least {SLOWER:g} times as long at "
-            f"first, other than later ({p_value(start.p_value)} over all tests of the start)."
+            f"{count(start.failed, 'case')} failed and {start.slow} took at least {SLOWER:g} times as long "
+            f"at first, other than later ({p_value(start.p_value)} over all tests of the start)."
         )
     loads = [s.load_s for s in samples if s.load_s and s.latency_s]
     times = [s.latency_s for s in samples if s.latency_s]

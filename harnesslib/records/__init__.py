@@ -73,10 +73,10 @@ from harnesslib.records.cycle import (
     TruthRow as TruthRow,
 )
 from harnesslib.records.evidence import (
-    Cause as Cause,
+    CaseResult as CaseResult,
 )
 from harnesslib.records.evidence import (
-    CaseResult as CaseResult,
+    Cause as Cause,
 )
 from harnesslib.records.evidence import (
     Comparison as Comparison,

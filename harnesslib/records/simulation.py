@@ -23,14 +23,14 @@ class SimulatedPhase(Record):
 class SimulatedTrouble(Record):
     """What goes wrong with a simulated model besides its mistakes; nothing unless it is declared.
 
-    `slow_share` of each split's cases take `slow_s` longer, whenever they are asked. `unreadable_share` of the
-    conversations that call something can't be read, under the variants `unreadable_in` (empty = all).
+    `slow_share` of each split's cases take `slow_s` longer, whenever they are asked. `unreadable_share` of
+    the conversations that call something can't be read, under the variants `unreadable_in` (empty = all).
     `fault_share` of the requests are answered with HTTP 500 (`fault` = "error") or by a broken connection
-    ("reset"), `fault_burst` requests in a row. Above `most_at_once` requests at a time (0 = no limit) the model
-    overloads: answers turn `overload` = "wrong", "slow", or to HTTP 500 ("error"), in `overload_share` of the
-    requests. Replies to `cached_share` of the cases come from a cache: after the first one always the same,
-    whatever the seed, after `cached_s`. From `drift_after` requests or `drift_after_s` seconds on (0 = never)
-    the model loses `drift_loss` of its pass rate, and says nothing about it.
+    ("reset"), `fault_burst` requests in a row. Above `most_at_once` requests at a time (0 = no limit) the
+    model overloads: answers turn `overload` = "wrong", "slow", or to HTTP 500 ("error"), in `overload_share`
+    of the requests. Replies to `cached_share` of the cases come from a cache: after the first one always the
+    same, whatever the seed, after `cached_s`. From `drift_after` requests or `drift_after_s` seconds on (0 =
+    never) the model loses `drift_loss` of its pass rate, and says nothing about it.
     """
 
     slow_share: float = 0.0

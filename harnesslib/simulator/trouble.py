@@ -77,7 +77,7 @@ class Troubles:
         self._active -= 1
 
     def remembered(self, opening: str, length: int, seed: int | str) -> tuple[int | str, bool]:
-        """Return the seed under which a cached case is answered, and whether this very reply is in the cache."""
+        """Return the seed that a cached case is answered under, and whether this reply is in the cache."""
         known = (opening, length) in self._replies
         self._replies.add((opening, length))
         return self._first_seeds.setdefault(opening, seed), known

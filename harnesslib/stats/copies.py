@@ -21,8 +21,8 @@ def slow_first_p(sizes: Sequence[int], firsts: int) -> float:
     Notes
     -----
     Source: without a cache any of n answers is as likely to be the slow one, so the count is a sum of
-    independent chances 1/n; its law is their convolution. Assumes that a case's times are interchangeable: the
-    calls of a cold start are to be left out before.
+    independent chances 1/n; its law is their convolution. Assumes that a case's times are interchangeable:
+    the calls of a cold start are to be left out before.
 
     Examples
     --------
