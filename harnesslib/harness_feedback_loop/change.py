@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from harnesslib.harness_feedback_loop.endpoint import typical_load
 from harnesslib.harness_feedback_loop.evidence import Evidence, Found, Samples, grouped, settled
-from harnesslib.records import Estimate, Finding
+from harnesslib.records import Finding
 from harnesslib.stats import drift as series
 from harnesslib.stats import paired
 from harnesslib.stats.wording import count, p_value, points
@@ -19,6 +19,9 @@ LIKE = 1.5
 
 FAR = 3.0
 """Standard deviations from which on a single run is far out."""
+
+STILL = 0.05
+"""p-value of this run, above which a drift of an earlier run has passed."""
 
 FEWEST_CASES = 5
 """Cases in all of the runs, without which nothing is said about drift."""
@@ -35,36 +38,31 @@ def drift(evidence: Evidence) -> Found | None:
     """
     *earlier, now = (settled(run) for run in evidence.taken)
     load = typical_load(now)
-    runs = [*(run for run in earlier if _alike(typical_load(run), load)), now]
-    counts = _counts(runs)
-    if counts is None or len(runs) < 2:  # noqa: PLR2004 - now and before
+    counts = _counts([*(run for run in earlier if _alike(typical_load(run), load)), now])
+    if counts is None or len(counts[0]) < 2:  # noqa: PLR2004 - now and before
         return None
     passes, calls = counts
     # A drift of some runs ago must not be in its own reference: of few runs it is the first half.
-    reference = min(series.REFERENCE, (len(runs) + 1) // 2)
+    reference = min(series.REFERENCE, (len(passes) + 1) // 2)
     watch = series.watch(passes, calls, reference=reference)
-    last = watch.tests[-1]
-    if watch.direction is None or (last.statistic or 0.0) * (1 if watch.direction == "better" else -1) <= 0:
+    base = passes[:reference].sum(axis=0), calls[:reference].sum(axis=0)
+    if watch.direction is None:
         return None
-    change = _change(passes, calls, reference)
-    test = series.shift(
-        passes[-1],
-        calls[-1],
-        passes[:reference].sum(axis=0),
-        calls[:reference].sum(axis=0),
-        watch.direction,
-    )
-    fewer = "fewer" if watch.direction == "worse" else "more"
+    now_test = series.shift(passes[-1], calls[-1], *base, watch.direction)
+    if now_test.p_value is None or now_test.p_value > STILL:
+        return None
+    change = paired.effect(passes[-1], base[0], calls[-1], base[1])
+    beside = f"{count(passes.shape[1], 'case')}, beside the first {count(reference, 'run')}"
     finding = Finding(
         cause="drift",
         phase=evidence.phase,
         model=evidence.model,
         certainty="confirmed" if _is_seen_again(watch) else "probable",
-        headline=f"{evidence.model} is not what it was: it passes {fewer} cases than in earlier runs",
+        headline=_headline(evidence.model, watch.direction),
         evidence=(
             (
-                f"{points(change)} on {count(passes.shape[1], 'case')}, beside the first "
-                f"{count(reference, 'run')} with the same settings, suite and load ({p_value(test.p_value)})."
+                f"{points(change)} on {beside} with the same settings, suite and load "
+                f"({p_value(now_test.p_value)})."
             ),
             (
                 f"{count(len(watch.tests), 'run')} came after these; the summed deviation stands at "
@@ -75,11 +73,16 @@ def drift(evidence: Evidence) -> Found | None:
             "Measure it again on the same cases, and compare the endpoint's digest of the model: "
             "if fresh calls pass as often as before, it was chance or a fault that passed."
         ),
-        p_value=test.p_value,
-        statistic=test.statistic,
+        p_value=now_test.p_value,
+        statistic=now_test.statistic,
         method="z of this run beside the reference; exact law given each case's passes, and CUSUM",
     )
     return Found(evidence.finding(finding))
+
+
+def _headline(model: str, direction: series.Direction) -> str:
+    fewer = "fewer" if direction == "worse" else "more"
+    return f"{model} is not what it was: it passes {fewer} cases than in earlier runs"
 
 
 def _alike(one: float, other: float) -> bool:
@@ -95,11 +98,6 @@ def _counts(runs: Sequence[Samples]) -> tuple[NDArray[np.int64], NDArray[np.int6
     passes = [[sum(s.outcome == "pass" for s in groups[case]) for case in shared] for groups in by_case]
     calls = [[len(groups[case]) for case in shared] for groups in by_case]
     return np.array(passes, dtype=np.int64), np.array(calls, dtype=np.int64)
-
-
-def _change(passes: NDArray[np.int64], calls: NDArray[np.int64], reference: int) -> Estimate:
-    before = passes[:reference].sum(axis=0), calls[:reference].sum(axis=0)
-    return paired.effect(passes[-1], before[0], calls[-1], before[1])
 
 
 def _is_seen_again(watch: series.Watch) -> bool:

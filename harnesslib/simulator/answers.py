@@ -154,7 +154,7 @@ class Playbook:
         model = self.models[model_id]
         one, two = uniforms(2, self.seed, model_id, seed, conversation.length, conversation.opening)
         normal = math.sqrt(-2 * math.log(1 - one)) * math.cos(2 * math.pi * two)
-        late_s = model.trouble.slow_s if conversation.opening in self.slow[model_id] else 0.0
+        late_s = model.trouble.slow_s if conversation.opening in self.slow.get(model_id, ()) else 0.0
         return model.latency_s * math.exp(model.latency_spread * normal) + late_s
 
 
@@ -170,8 +170,7 @@ def prepare(world: SimulatedWorld, suites: Mapping[str, Suite]) -> Playbook:
     """
     scripts: dict[str, Script] = {}
     chances: dict[str, dict[str, float]] = {model.id: {} for model in world.models}
-    slow: dict[str, frozenset[str]] = {model.id: frozenset() for model in world.models}
-    cached = dict(slow)
+    troubled = {"slow": dict[str, frozenset[str]](), "cached": dict[str, frozenset[str]]()}
     for suite in _distinct(suites.values()):
         openings = [(row.turns[0].user.strip(), row) for case in suite.cases for row in rows(case)]
         for opening, case in openings:
@@ -184,17 +183,12 @@ def prepare(world: SimulatedWorld, suites: Mapping[str, Suite]) -> Playbook:
             if declared(world, model.id, suite.name):
                 table = probabilities(world, model.id, suite)
                 chances[model.id].update({opening: table[case.id] for opening, case in openings})
-                troubles = (
-                    (slow, "slow", model.trouble.slow_share),
-                    (cached, "cached", model.trouble.cached_share),
-                )
-                for places, name, share in troubles:
-                    ids = marked(share, suite, world.seed, model.id, name)
-                    places[model.id] |= {opening for opening, case in openings if case.id in ids}
+            for name, share in (("slow", model.trouble.slow_share), ("cached", model.trouble.cached_share)):
+                ids = marked(share, suite, world.seed, model.id, name)
+                here = {opening for opening, case in openings if case.id in ids}
+                troubled[name][model.id] = troubled[name].get(model.id, frozenset()) | here
     models = {model.id: model for model in world.models}
-    return Playbook(
-        seed=world.seed, models=models, scripts=scripts, chances=chances, slow=slow, cached=cached
-    )
+    return Playbook(seed=world.seed, models=models, scripts=scripts, chances=chances, **troubled)
 
 
 def follow(messages: Sequence[Message]) -> Conversation:

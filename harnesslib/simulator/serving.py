@@ -96,7 +96,7 @@ class ModelRoom:
         seed, known = self._seed(model_id, conversation, question.seed), False
         plight = trouble.begin(self._clock())
         try:
-            if conversation.opening in book.cached[model_id]:
+            if conversation.opening in book.cached.get(model_id, ()):
                 seed, known = trouble.remembered(conversation.opening, conversation.length, seed)
             answer = book.answer(
                 model_id, conversation, seed=seed, offered=question.offered, odds=plight.odds

@@ -1,4 +1,4 @@
-"""``harness diagnose``: causes of real runs against the built-in server, which has troubles that were declared."""
+"""``harness diagnose``: causes of real runs against the built-in server, whose troubles are declared."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ TROUBLES = {
     "torn": "unreadable_share = 0.8",
     "broken": 'fault_share = 0.4\nfault_burst = 4\nfault = "reset"',
     "failing": "fault_share = 0.5",
-    "late": "slow_share = 0.3\nslow_s = 1.2",
+    "late": "slow_share = 0.15\nslow_s = 1.2",
     "copied": "cached_share = 1.0\ncached_s = 0.001",
 }
 DRIFT_AFTER = 345

@@ -22,7 +22,7 @@ IN_JSON = msgspec.structs.replace(SPEC, settings=Settings(variant="json", temper
 
 
 def a_run(day: int = 0, *, spec: Spec = SPEC, repeats: int = 5, load: int = 8, change=None) -> list[Sample]:
-    """Return a healthy run: every case passes, in a time of its own; `change` returns what a sample becomes."""
+    """Return a healthy run: every case passes, in a time of its own; `change` says what a sample becomes."""
     rng = np.random.default_rng(day)
     samples = []
     for repeat in range(repeats):

@@ -108,19 +108,26 @@ def test_an_overloaded_model_may_break_down_and_then_nothing_is_worked_on():
     assert 1.0 == here.begin(0.0).odds
 
 
+def breaks(here: Troubles) -> bool:
+    try:
+        here.begin(0.0)
+    except FaultError:
+        return True
+    here.end()
+    return False
+
+
 def test_faults_come_in_bursts_of_the_declared_length_and_share():
-    here, broken = troubles(fault_share=0.3, fault_burst=10, fault="reset"), []
-    for _ in range(2000):
-        try:
-            here.begin(0.0)
-            here.end()
-            broken.append(False)
-        except FaultError as fault:
-            assert "reset" == fault.kind
-            broken.append(True)
+    here = troubles(fault_share=0.3, fault_burst=10)
+    broken = [breaks(here) for _ in range(2000)]
     bursts = [broken[start : start + 10] for start in range(0, 2000, 10)]
     assert all(len(set(burst)) == 1 for burst in bursts)
     assert 0.2 < sum(broken) / 2000 < 0.4
+
+
+def test_a_fault_is_of_the_declared_kind():
+    with pytest.raises(FaultError, match="reset"):
+        troubles(fault_share=1.0, fault="reset").begin(0.0)
 
 
 def test_a_share_of_the_cases_of_each_split_is_marked():
@@ -143,7 +150,8 @@ def test_a_share_of_the_cases_of_each_split_is_marked():
     ],
 )
 def test_a_trouble_that_is_none_is_refused_with_its_cure(line, said, tmp_path):
-    text = f'version = 1\n[[models]]\nid = "m"\n[models.phases.atomic]\naccuracy = 0.9\n[models.trouble]\n{line}\n'
+    head = 'version = 1\n[[models]]\nid = "m"\n[models.phases.atomic]\naccuracy = 0.9\n'
+    text = f"{head}[models.trouble]\n{line}\n"
     path = tmp_path / "world.toml"
     path.write_text(text)
     with pytest.raises(InputError) as error:
