@@ -15,6 +15,7 @@ from harnesslib.harness_feedback_loop.evidence import (
     answered,
     by_case,
     grouped,
+    settled,
 )
 from harnesslib.records import Finding, Sample
 from harnesslib.stats import casestate, intervals
@@ -35,12 +36,14 @@ class _Sweep(NamedTuple):
     """As many answers of each case, the first ones: a case that was asked more often weighs no more.
 
     `missing` counts the cases of the phase that were not asked. They count as passed, since those that were
-    asked may be the harder ones.
+    asked may be the harder ones. So does `late`, the share of calls that timed out: to do what is asked takes
+    longer than to say no.
     """
 
     samples: tuple[Sample, ...]
     cases: int
     missing: int
+    late: float = 0.0
 
     @property
     def passes(self) -> int:
@@ -49,37 +52,40 @@ class _Sweep(NamedTuple):
 
     @property
     def rate(self) -> float:
-        """Pass rate, cases that were not asked counted as passed."""
-        return self._with_missing(self.passes / len(self.samples))
+        """Pass rate, what is not known counted as passed."""
+        return self._with_unknown(self.passes / len(self.samples))
 
     @property
     def upper(self) -> float:
         """Upper confidence bound of that rate."""
         bound = intervals.clopper_pearson(self.passes, len(self.samples), level=LEVEL, side="upper").high
-        return self._with_missing(1.0 if bound is None else bound)
+        return self._with_unknown(1.0 if bound is None else bound)
 
     def is_sure(self, floor: float) -> bool:
         """Whether every case was asked, and the bound lies below a floor."""
         return self.missing == 0 and self.upper < floor
 
     def lines(self) -> tuple[str, ...]:
-        """Say which cases were not asked, if any."""
-        if not self.missing:
-            return ()
-        missing = count(self.missing, "case")
-        return (f"{missing} of the phase were not asked and count as passed: the others may be harder.",)
+        """Say what counts as passed though nobody knows, if anything."""
+        missing, late = count(self.missing, "case"), percent(self.late)
+        lines = (
+            (self.missing, f"{missing} of the phase were not asked and count as passed: they may be easier."),
+            (self.late, f"{late} of the calls timed out and count as passed: a right answer takes longer."),
+        )
+        return tuple(line for given, line in lines if given)
 
-    def _with_missing(self, rate: float) -> float:
-        return (rate * self.cases + self.missing) / (self.cases + self.missing)
+    def _with_unknown(self, rate: float) -> float:
+        in_time = rate * (1 - self.late) + self.late
+        return (in_time * self.cases + self.missing) / (self.cases + self.missing)
 
 
-def _sweep(samples: Sequence[Sample], missing: int) -> _Sweep | None:
+def _sweep(samples: Sequence[Sample], missing: int, late: float = 0.0) -> _Sweep | None:
     groups = grouped(tuple(samples))
     if not groups:
         return None
     repeats = min(len(group) for group in groups.values())
     first = tuple(sample for group in groups.values() for sample in group[:repeats])
-    return _Sweep(first, len(groups), missing)
+    return _Sweep(first, len(groups), missing, late)
 
 
 def capability_limit(evidence: Evidence) -> Found | None:
@@ -88,11 +94,11 @@ def capability_limit(evidence: Evidence) -> Found | None:
     Notes
     -----
     Every case weighs the same, however often it was asked; answers of earlier runs count as well, since drift
-    was asked for before. It is confirmed if every case of the phase was asked and the upper bound lies below
+    was asked for before. A call that timed out counts as passed. It is confirmed if every case of the phase was asked and the upper bound lies below
     the floor. It is none where another setting of this model reaches the floor.
     """
     answers = [s for run in evidence.runs for s in answered(run) if s.wants_call]
-    sweep = _sweep(answers, evidence.not_asked(wants_call=True))
+    sweep = _sweep(answers, evidence.not_asked(wants_call=True), _late(evidence))
     if sweep is None or len(answers) < FEWEST_ANSWERS or sweep.rate >= evidence.floor:
         return None
     if _does_better_otherwise(evidence):
@@ -132,6 +138,13 @@ def capability_limit(evidence: Evidence) -> Found | None:
     return Found(evidence.finding(finding))
 
 
+def _late(evidence: Evidence) -> float:
+    """Return the share of calls that timed out, of all that want a tool and came after the start."""
+    outcomes = [s.outcome for run in evidence.taken for s in settled(run) if s.wants_call]
+    valid = len(outcomes) - outcomes.count("infra_error")
+    return outcomes.count("timeout") / valid if valid else 0.0
+
+
 def _does_better_otherwise(evidence: Evidence) -> bool:
     """Whether the same model, asked in another way, reaches the floor."""
     for samples in evidence.others.values():
@@ -158,7 +171,7 @@ def over_calling(evidence: Evidence) -> Found | None:
     if sweep is None or not overcalled or sweep.rate >= floor:
         return None
     tools = Counter(call.name for sample in overcalled for turn in sample.turns for call in turn)
-    popular = ", ".join(f"{name} ({times} times)" for name, times in tools.most_common(3))
+    popular = ", ".join(f"{name} ({count(times, 'time')})" for name, times in tools.most_common(3))
     passes = sum(sample.outcome == "pass" for sample in answers)
     finding = Finding(
         cause="over_calling",

@@ -154,6 +154,14 @@ def test_a_case_asked_more_often_weighs_no_more_than_another():
     assert "capability_limit" not in {cause for cause, _ in causes(run + more)}
 
 
+def test_a_deadline_that_only_failures_meet_is_no_lack_of_ability():
+    def change(sample):
+        in_time = number(sample) % 4 == 0
+        return into(sample, "abstained" if in_time else "timeout") if sample.wants_call else sample
+
+    assert [("timeout_bound", "confirmed")] == causes(a_run(change=change))
+
+
 def overloaded(sample: Sample) -> Sample:
     return into(sample, "wrong") if sample.concurrency > 4 and number(sample) % 2 else sample
 
