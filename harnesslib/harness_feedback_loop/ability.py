@@ -94,8 +94,9 @@ def capability_limit(evidence: Evidence) -> Found | None:
     Notes
     -----
     Every case weighs the same, however often it was asked; answers of earlier runs count as well, since drift
-    was asked for before. A call that timed out counts as passed. It is confirmed if every case of the phase was asked and the upper bound lies below
-    the floor. It is none where another setting of this model reaches the floor.
+    was asked for before. A call that timed out counts as passed. It is confirmed if every case of the phase
+    was asked and the upper bound lies below the floor. It is none where another setting of this model reaches
+    the floor.
     """
     answers = [s for run in evidence.runs for s in answered(run) if s.wants_call]
     sweep = _sweep(answers, evidence.not_asked(wants_call=True), _late(evidence))
