@@ -107,7 +107,7 @@ def capability_limit(evidence: Evidence) -> Found | None:
     cases = by_case(answers)
     never = [case.case_id for case in cases if case.passes == 0]
     beyond = fmean(casestate.posterior(case.passes, case.valid).impossible for case in cases)
-    passes = sum(case.passes for case in cases)
+    passes, floor = sum(case.passes for case in cases), percent(evidence.floor)
     finding = Finding(
         cause="capability_limit",
         phase=evidence.phase,
@@ -117,8 +117,7 @@ def capability_limit(evidence: Evidence) -> Found | None:
         evidence=(
             (
                 f"{passes} of {count(len(answers), 'answer')} to cases that want a call passed; "
-                f"at 95 % confidence at most {percent(sweep.upper)} do, "
-                f"the floor is {percent(evidence.floor)}."
+                f"at 95 % confidence at most {percent(sweep.upper)} do, the floor is {floor}."
             ),
             (
                 f"{len(never)} of {count(len(cases), 'case')} never passed; "
@@ -129,7 +128,7 @@ def capability_limit(evidence: Evidence) -> Found | None:
         ),
         refute=(
             "Ask in another way (another variant, a longer timeout): if it then passes more than "
-            f"{percent(evidence.floor)} of these cases, the limit was in how it was asked."
+            f"{floor} of these cases, the limit was in how it was asked."
         ),
         case_ids=tuple(never),
         posterior=beyond,

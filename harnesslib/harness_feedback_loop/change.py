@@ -36,9 +36,7 @@ def drift(evidence: Evidence) -> Found | None:
     errors and the calls of a start are left out of every run alike. Runs under another load are left out too:
     a loss there is the load's until it is seen under the same one.
     """
-    *earlier, now = (settled(run) for run in evidence.taken)
-    load = typical_load(now)
-    counts = _counts([*(run for run in earlier if _alike(typical_load(run), load)), now])
+    counts = _counts(_under_this_load(evidence))
     if counts is None or len(counts[0]) < 2:  # noqa: PLR2004 - now and before
         return None
     passes, calls = counts
@@ -83,6 +81,13 @@ def drift(evidence: Evidence) -> Found | None:
 def _headline(model: str, direction: series.Direction) -> str:
     fewer = "fewer" if direction == "worse" else "more"
     return f"{model} is not what it was: it passes {fewer} cases than in earlier runs"
+
+
+def _under_this_load(evidence: Evidence) -> list[Samples]:
+    """Return the runs that can be compared with this one, which is the last."""
+    *earlier, now = (settled(run) for run in evidence.taken)
+    load = typical_load(now)
+    return [*(run for run in earlier if _alike(typical_load(run), load)), now]
 
 
 def _alike(one: float, other: float) -> bool:
