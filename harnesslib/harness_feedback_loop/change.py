@@ -44,12 +44,10 @@ def drift(evidence: Evidence) -> Found | None:
     reference = min(series.REFERENCE, (len(passes) + 1) // 2)
     watch = series.watch(passes, calls, reference=reference)
     base = passes[:reference].sum(axis=0), calls[:reference].sum(axis=0)
-    if watch.direction is None:
+    now_test = series.shift(passes[-1], calls[-1], *base, watch.direction or "worse")
+    if watch.direction is None or now_test.p_value is None or now_test.p_value > STILL:
         return None
-    now_test = series.shift(passes[-1], calls[-1], *base, watch.direction)
-    if now_test.p_value is None or now_test.p_value > STILL:
-        return None
-    change = paired.effect(passes[-1], base[0], calls[-1], base[1])
+    change = points(paired.effect(passes[-1], base[0], calls[-1], base[1]))
     beside = f"{count(passes.shape[1], 'case')}, beside the first {count(reference, 'run')}"
     finding = Finding(
         cause="drift",
@@ -58,10 +56,7 @@ def drift(evidence: Evidence) -> Found | None:
         certainty="confirmed" if _is_seen_again(watch) else "probable",
         headline=_headline(evidence.model, watch.direction),
         evidence=(
-            (
-                f"{points(change)} on {beside} with the same settings, suite and load "
-                f"({p_value(now_test.p_value)})."
-            ),
+            (f"{change} on {beside} with the same settings, suite and load ({p_value(now_test.p_value)})."),
             (
                 f"{count(len(watch.tests), 'run')} came after these; the summed deviation stands at "
                 f"{max(watch.cusum.lower[-1], watch.cusum.upper[-1]):.1f} of {series.LIMIT:g}."

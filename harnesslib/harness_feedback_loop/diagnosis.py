@@ -26,8 +26,7 @@ DIAGNOSES: tuple[Callable[[Evidence], Found | None], ...] = (
 )
 """In this order. What a finding explains is not looked at again: copies are quick whatever the start was
 like, calls before the first answer are no lack of ability, calls under too much load say nothing about the
-endpoint's
-own errors, and a call that can't be read is not flaky."""
+endpoint's own errors, and a call that can't be read is not flaky."""
 
 EXPLAINS: Mapping[Cause, frozenset[Cause]] = {
     "concurrency_dependent": frozenset(
