@@ -27,7 +27,7 @@ def diagnose_command(run: str, workspace: Path, as_json: bool) -> int:
 
     with Workspace(workspace) as place:
         place.require()
-        manifest = place.runs.latest() if run == "last" else place.runs.manifest(run)
+        manifest = place.runs.latest(status="done") if run == "last" else place.runs.manifest(run)
         if manifest is None:
             raise InputError(f"{place.root}: nothing has been measured yet; do so with `harness run`")
         feedback = diagnosed(place.effects(endpoints=False), manifest.run_id)

@@ -38,7 +38,7 @@ FEWEST_CASES = 3
 SLOWER = 1.5
 """What a first call must take, in times of the same case later, to count as slow."""
 
-FELT_S = 0.1
+FELT_S = 0.3
 """How much longer it must take at the least: to open a connection takes time too, and is no cold start."""
 
 MOST, FEW = 0.5, 0.4
@@ -66,7 +66,7 @@ class Start(NamedTuple):
 
 
 def slow_calls(waited: Table) -> Flags:
-    """Return which answers took at least 1.5 times what their case usually takes, and 0.1 s more."""
+    """Return which answers took at least 1.5 times what their case usually takes, and 0.3 s more."""
     known = [row[~np.isnan(row)] for row in waited]
     usual = np.array([np.median(row) if row.size else np.nan for row in known])
     slow: Flags = waited >= np.maximum(SLOWER * usual, usual + FELT_S)[:, None]
