@@ -64,12 +64,10 @@ def cached_replicates(evidence: Evidence) -> Found | None:
 
     Notes
     -----
-    Source: per case, the first answer alone takes three times as long as every later one. Without a cache
-    any of n answers is as likely to be the slow one, so its chance is 1/n for a case that has one; the count
-    of cases is judged by the exact law of such independent chances. Or the times of a case's answers agree
-    to half a percent, which without a cache happens to less than 2 % of cases. Assumes that seeds differ,
-    and for the first rule a temperature above 0: at 0 equal answers are to be expected, and a prompt's cache
-    too.
+    Source: an answer that comes again took three times as long at first as ever after
+    (`copies.slow_first_p`), or its later times agree to half a percent, which without a cache happens to
+    less than 2 % of answers (`copies.coincidence_p`); Bonferroni over the two. Assumes that seeds differ, and
+    for the first rule a temperature above 0: at 0 equal answers are to be expected, and a prompt's cache too.
     """
     usable = [sample for run in evidence.runs for sample in run]
     groups = _same_answers(usable)

@@ -86,8 +86,9 @@ def start_of(passed: Table, waited: Table, bad: Sequence[bool]) -> Start:
     Notes
     -----
     Source: bunching of late answers over single calls (`coldstart.prefix_p`) and, from 3 runs on, the order
-    of outcomes and times over runs (`coldstart.startup_test`), Bonferroni over both. Where a later stretch
-    of runs is worse than the start, outcomes don't count: that is a fault that passed.
+    of outcomes (`coldstart.pattern_test`) and of times (`coldstart.latency_test`) over runs; Bonferroni over
+    the three. Where a later stretch of runs is worse than the start, outcomes don't count: that is a fault
+    that passed. Assumes that cases come in random order in each run.
     """
     given = [coldstart.prefix_p(bad)]
     if passed.shape[1] >= FEWEST_RUNS:
