@@ -20,6 +20,7 @@ _COMMANDS = {
     "cycle": ("harnesslib.cli.cycles", "Run one cycle: measure, decide, apply, prove, keep or undo."),
     "decide": ("harnesslib.cli.deciding", "Say what a cycle decided, gate by gate."),
     "demo": ("harnesslib.cli.cycles", "Make a demo workspace if there is none, and run one cycle in it."),
+    "diagnose": ("harnesslib.cli.diagnosing", "Name the causes behind what a run measured."),
     "doctor": ("harnesslib.cli.setting_up", "Check the workspace and everything it needs."),
     "history": ("harnesslib.cli.reports", "Show all cycles: how each ended, and what served then."),
     "init": ("harnesslib.cli.setting_up", "Make a workspace."),

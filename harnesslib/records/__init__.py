@@ -106,6 +106,9 @@ from harnesslib.records.evidence import (
     CaseResult as CaseResult,
 )
 from harnesslib.records.evidence import (
+    Cause as Cause,
+)
+from harnesslib.records.evidence import (
     Comparison as Comparison,
 )
 from harnesslib.records.evidence import (
@@ -269,6 +272,9 @@ from harnesslib.records.simulation import (
 )
 from harnesslib.records.simulation import (
     SimulatedPhase as SimulatedPhase,
+)
+from harnesslib.records.simulation import (
+    SimulatedTrouble as SimulatedTrouble,
 )
 from harnesslib.records.simulation import (
     SimulatedWorld as SimulatedWorld,

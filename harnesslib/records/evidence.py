@@ -186,7 +186,11 @@ Cause = Literal[
 
 
 class Finding(Record):
-    """A cause with its evidence, and the experiment that would refute it."""
+    """A cause with its evidence, and the experiment that would refute it.
+
+    `spec_id` is what was measured, in run `run_id`; `statistic` is the number that was judged, as `method`
+    defines it.
+    """
 
     cause: Cause
     phase: str
@@ -198,6 +202,10 @@ class Finding(Record):
     case_ids: tuple[str, ...] = ()
     p_value: float | None = None
     posterior: float | None = None
+    run_id: str = ""
+    spec_id: str = ""
+    statistic: float | None = None
+    method: str = ""
 
 
 Action = Literal["promote", "enable_warmup", "deny", "allow"]

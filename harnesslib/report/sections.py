@@ -58,6 +58,10 @@ _CAUSES = {
     "flaky": "flaky",
     "infrastructure": "infrastructure",
     "timeout_bound": "timeout-bound",
+    "format_mismatch": "format mismatch",
+    "concurrency_dependent": "worse under load",
+    "cached_replicates": "cached replicates",
+    "drift": "drift",
 }
 
 

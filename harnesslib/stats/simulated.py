@@ -129,7 +129,9 @@ def run_test(
 ) -> Tested:
     """Simulate a confirmation, or a verification, of one candidate per replicate."""
     replicates = len(baseline)
-    result = Tested(np.zeros(replicates, bool), np.zeros(replicates, np.int64), np.zeros(replicates), np.zeros(replicates))
+    result = Tested(
+        np.zeros(replicates, bool), np.zeros(replicates, np.int64), np.zeros(replicates), np.zeros(replicates)
+    )
     arms, laws = _Arms(baseline, candidate, rng), Laws(replicates, alpha, design.rho)
     rows = np.arange(replicates)
     one = np.ones(baseline.shape, dtype=np.int64)

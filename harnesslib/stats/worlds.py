@@ -74,7 +74,9 @@ def sideways(baseline: Floats, learnt: int, donors: int, rng: np.random.Generato
     keys = rng.random(baseline.shape)
     bad = np.argsort(np.where(baseline < 0.5, keys, 2.0), axis=1)[:, :learnt]
     good = np.argsort(np.where(baseline > 0.8, keys, 2.0), axis=1)[:, :donors]  # noqa: PLR2004 - a good case
-    room = np.where(np.take_along_axis(baseline, bad, 1) < 0.5, CEILING, 0) - np.take_along_axis(baseline, bad, 1)
+    room = np.where(np.take_along_axis(baseline, bad, 1) < 0.5, CEILING, 0) - np.take_along_axis(
+        baseline, bad, 1
+    )
     room = np.maximum(room, 0.0)
     payable = np.take_along_axis(baseline, good, 1)
     paid = np.minimum(payable, room.sum(axis=1, keepdims=True) / good.shape[1])
