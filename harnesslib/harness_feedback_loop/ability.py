@@ -14,6 +14,7 @@ from harnesslib.harness_feedback_loop.evidence import (
     Found,
     answered,
     by_case,
+    fair,
     grouped,
     settled,
 )
@@ -98,7 +99,7 @@ def capability_limit(evidence: Evidence) -> Found | None:
     was asked and the upper bound lies below the floor. It is none where another setting of this model reaches
     the floor.
     """
-    answers = [s for run in evidence.runs for s in answered(run) if s.wants_call]
+    answers = [s for run in evidence.runs for s in answered(fair(run)) if s.wants_call]
     sweep = _sweep(answers, evidence.not_asked(wants_call=True), _late(evidence))
     if sweep is None or len(answers) < FEWEST_ANSWERS or sweep.rate >= evidence.floor:
         return None
@@ -140,7 +141,7 @@ def capability_limit(evidence: Evidence) -> Found | None:
 
 def _late(evidence: Evidence) -> float:
     """Return the share of calls that timed out, of all that want a tool and came after the start."""
-    outcomes = [s.outcome for run in evidence.taken for s in settled(run) if s.wants_call]
+    outcomes = [s.outcome for run in evidence.taken for s in fair(settled(run)) if s.wants_call]
     valid = len(outcomes) - outcomes.count("infra_error")
     return outcomes.count("timeout") / valid if valid else 0.0
 
@@ -148,7 +149,7 @@ def _late(evidence: Evidence) -> float:
 def _does_better_otherwise(evidence: Evidence) -> bool:
     """Whether the same model, asked in another way, reaches the floor."""
     for samples in evidence.others.values():
-        wanting = [sample for sample in answered(samples) if sample.wants_call]
+        wanting = [sample for sample in answered(fair(samples)) if sample.wants_call]
         sweep = _sweep(wanting, 0)
         if sweep is not None and len(wanting) >= FEWEST_ANSWERS and sweep.rate >= evidence.floor:
             return True
@@ -165,7 +166,7 @@ def _shared_failures(never: list[str], hopeless: frozenset[str]) -> tuple[str, .
 
 def over_calling(evidence: Evidence) -> Found | None:
     """Find a model that calls tools where none is wanted; cases count as in `capability_limit`."""
-    answers = [sample for sample in evidence.answered if not sample.wants_call]
+    answers = [sample for sample in answered(fair(evidence.samples)) if not sample.wants_call]
     overcalled = [sample for sample in answers if sample.outcome == "overcalled"]
     sweep, floor = _sweep(answers, evidence.not_asked(wants_call=False)), evidence.policy.restraint_floor
     if sweep is None or not overcalled or sweep.rate >= floor:

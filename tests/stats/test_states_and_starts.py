@@ -204,3 +204,32 @@ def test_the_index_holds_its_error_and_sees_a_shock() -> None:
     shocked = (rng.random((30, 5)) < 0.9).astype(int)
     shocked[:, 3] = 0
     assert variance.overdispersion_index(shocked).p_value < 0.001
+
+
+def test_the_index_of_two_runs_is_mcnemars_chi_squared() -> None:
+    # A. Agresti, Categorical Data Analysis, approval ratings: 150 and 86 changed their mind, 17.356
+    changed = np.repeat([[1, 0], [0, 1]], [150, 86], axis=0)
+    assert pytest.approx(17.356, abs=1e-3) == variance.overdispersion_index(changed).statistic
+
+
+def test_a_difference_of_three_points_needs_a_thousand_questions() -> None:
+    # E. Miller 2024, section 5: spread 1/9, no noise of resampling, 80 % power: 969
+    assert 969 == power.questions_needed(0.03, 1 / 9)
+    assert power.questions_needed(0.03, 1 / 9, noise=0.1) > 969
+
+
+def test_repeats_pay_while_a_result_varies_more_than_its_case() -> None:
+    # Kalibera and Jones 2013: ceil(sqrt(cost ratio x inverse variance ratio))
+    assert 1 == power.repeats_worth(0.2, 0.02)
+    assert 3 == power.repeats_worth(0.02, 0.1, case_cost=1.0)
+    assert 5 == power.repeats_worth(0.02, 0.1, case_cost=5.0)
+    assert power.repeats_worth(0.0, 0.1) is None
+
+
+@pytest.mark.parametrize(("repeats", "p"), [(2, 1 / 6), (3, 1 / 20), (4, 1 / 70), (5, 1 / 252)])
+def test_a_single_hopeless_case_shows_early_whether_a_test_can_be_won(repeats, p) -> None:
+    assert pytest.approx(p) == power.least_p([repeats, repeats, 0], repeats)
+
+
+def test_at_the_ceiling_no_candidate_can_win() -> None:
+    assert 1.0 == power.least_p([3, 3, 3], 3)
