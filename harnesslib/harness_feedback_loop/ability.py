@@ -26,7 +26,7 @@ FEWEST_ANSWERS = 10
 """Answers without which nothing is said about a model's limits: 0 of 10 bounds its share by 26 %."""
 
 MORE_LIKELY_THAN_NOT = 0.5
-SURE = 0.9
+LIKELY, SURE = 0.8, 0.9
 DOUBT = 0.05
 """Chance that none of the listed cases is flaky, above which they make no finding."""
 
@@ -205,10 +205,11 @@ def flaky(evidence: Evidence) -> Found | None:
 
     Notes
     -----
-    A case is called flaky at a posterior of 0.9, as any case state is. Others that are more likely flaky
-    than not are listed beside it; they make a finding only together, where it is 95 % sure that one of them
-    is. Answers of earlier runs count as well: drift was asked for before. How common flaky cases are is
-    estimated from all cases of this spec.
+    A case is called flaky at a posterior of 0.9, as any case state is: then it is confirmed. From 0.8 on it
+    is a probable finding, as 2 passes of 4 are rare without it. Others that are more likely flaky than not
+    are listed beside it; they make a finding only together, where it is 95 % sure that one of them is.
+    Answers of earlier runs count as well: drift was asked for before. How common flaky cases are is estimated
+    from all cases of this spec.
     """
     cases = by_case([sample for run in evidence.runs for sample in answered(run)])
     if not cases:
@@ -222,7 +223,7 @@ def flaky(evidence: Evidence) -> Found | None:
     listed = {name: state for name, state in states.items() if state[1] >= MORE_LIKELY_THAN_NOT}
     surest = max((probability for _, probability in listed.values()), default=0.0)
     none_is = prod(1 - probability for _, probability in listed.values())
-    if surest < SURE and none_is > DOUBT:
+    if surest < LIKELY and none_is > DOUBT:
         return None
     least = min(probability for _, probability in listed.values())
     finding = Finding(
