@@ -14,6 +14,7 @@ from harnesslib.harness_feedback_loop.evidence import (
     Found,
     answered,
     by_case,
+    fair,
     grouped,
     settled,
 )
@@ -25,7 +26,7 @@ FEWEST_ANSWERS = 10
 """Answers without which nothing is said about a model's limits: 0 of 10 bounds its share by 26 %."""
 
 MORE_LIKELY_THAN_NOT = 0.5
-SURE = 0.9
+LIKELY, SURE = 0.8, 0.9
 DOUBT = 0.05
 """Chance that none of the listed cases is flaky, above which they make no finding."""
 
@@ -95,16 +96,16 @@ def capability_limit(evidence: Evidence) -> Found | None:
     -----
     Every case weighs the same, however often it was asked; answers of earlier runs count as well, since drift
     was asked for before. A call that timed out counts as passed. It is confirmed if every case of the phase
-    was asked, or cases drawn by lot were, and the upper bound lies below the floor. It is none where another setting of this model reaches
-    the floor.
+    was asked, or cases drawn by lot were, and the upper bound lies below the floor. It is none where another
+    setting of this model reaches the floor.
     """
-    answers = [s for run in evidence.runs for s in answered(run) if s.wants_call]
+    answers = [s for run in evidence.runs for s in answered(fair(run)) if s.wants_call]
     lots = [sample for sample in answers if sample.stage == "probe"]
+    missing = evidence.not_asked(wants_call=True)
     if len(lots) >= FEWEST_ANSWERS:
         # Cases that were drawn by lot stand for those that were not: nothing need count as passed.
-        sweep = _sweep(lots, 0, _late(evidence))
-    else:
-        sweep = _sweep(answers, evidence.not_asked(wants_call=True), _late(evidence))
+        answers, missing = lots, 0
+    sweep = _sweep(answers, missing, _late(evidence))
     if sweep is None or len(answers) < FEWEST_ANSWERS or sweep.rate >= evidence.floor:
         return None
     if _does_better_otherwise(evidence):
@@ -145,7 +146,7 @@ def capability_limit(evidence: Evidence) -> Found | None:
 
 def _late(evidence: Evidence) -> float:
     """Return the share of calls that timed out, of all that want a tool and came after the start."""
-    outcomes = [s.outcome for run in evidence.taken for s in settled(run) if s.wants_call]
+    outcomes = [s.outcome for run in evidence.taken for s in fair(settled(run)) if s.wants_call]
     valid = len(outcomes) - outcomes.count("infra_error")
     return outcomes.count("timeout") / valid if valid else 0.0
 
@@ -153,7 +154,7 @@ def _late(evidence: Evidence) -> float:
 def _does_better_otherwise(evidence: Evidence) -> bool:
     """Whether the same model, asked in another way, reaches the floor."""
     for samples in evidence.others.values():
-        wanting = [sample for sample in answered(samples) if sample.wants_call]
+        wanting = [sample for sample in answered(fair(samples)) if sample.wants_call]
         sweep = _sweep(wanting, 0)
         if sweep is not None and len(wanting) >= FEWEST_ANSWERS and sweep.rate >= evidence.floor:
             return True
@@ -170,7 +171,7 @@ def _shared_failures(never: list[str], hopeless: frozenset[str]) -> tuple[str, .
 
 def over_calling(evidence: Evidence) -> Found | None:
     """Find a model that calls tools where none is wanted; cases count as in `capability_limit`."""
-    answers = [sample for sample in evidence.answered if not sample.wants_call]
+    answers = [sample for sample in answered(fair(evidence.samples)) if not sample.wants_call]
     overcalled = [sample for sample in answers if sample.outcome == "overcalled"]
     sweep, floor = _sweep(answers, evidence.not_asked(wants_call=False)), evidence.policy.restraint_floor
     if sweep is None or not overcalled or sweep.rate >= floor:
@@ -209,10 +210,11 @@ def flaky(evidence: Evidence) -> Found | None:
 
     Notes
     -----
-    A case is called flaky at a posterior of 0.9, as any case state is. Others that are more likely flaky
-    than not are listed beside it; they make a finding only together, where it is 95 % sure that one of them
-    is. Answers of earlier runs count as well: drift was asked for before. How common flaky cases are is
-    estimated from all cases of this spec.
+    A case is called flaky at a posterior of 0.9, as any case state is: then it is confirmed. From 0.8 on it
+    is a probable finding, as 2 passes of 4 are rare without it. Others that are more likely flaky than not
+    are listed beside it; they make a finding only together, where it is 95 % sure that one of them is.
+    Answers of earlier runs count as well: drift was asked for before. How common flaky cases are is estimated
+    from all cases of this spec.
     """
     cases = by_case([sample for run in evidence.runs for sample in answered(run)])
     if not cases:
@@ -226,7 +228,7 @@ def flaky(evidence: Evidence) -> Found | None:
     listed = {name: state for name, state in states.items() if state[1] >= MORE_LIKELY_THAN_NOT}
     surest = max((probability for _, probability in listed.values()), default=0.0)
     none_is = prod(1 - probability for _, probability in listed.values())
-    if surest < SURE and none_is > DOUBT:
+    if surest < LIKELY and none_is > DOUBT:
         return None
     least = min(probability for _, probability in listed.values())
     finding = Finding(

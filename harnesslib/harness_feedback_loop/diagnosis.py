@@ -26,7 +26,8 @@ DIAGNOSES: tuple[Callable[[Evidence], Found | None], ...] = (
 )
 """In this order. What a finding explains is not looked at again: copies are quick whatever the start was
 like, calls before the first answer are no lack of ability, calls under too much load say nothing about the
-endpoint's own errors, and a call that can't be read is not flaky."""
+endpoint's own errors, and a call that can't be read is not flaky. Flaky cases, the last, are looked for
+only where they matter: in plain runs, and in the baseline and the leader of a cycle."""
 
 EXPLAINS: Mapping[Cause, frozenset[Cause]] = {
     "concurrency_dependent": frozenset(
@@ -67,15 +68,28 @@ def diagnose(
         that a known change separates (another digest of the model) don't belong here.
     """
     findings: list[Finding] = []
+    important = _baselines_and_leaders(summary)
     for evidence in _evidence(summary, samples, policy, phases, earlier):
-        findings += _causes(evidence)
+        is_plain = any(sample.stage == "run" for sample in evidence.samples)
+        matters = is_plain or (evidence.phase, evidence.model) in important
+        findings += _causes(evidence, DIAGNOSES if matters else DIAGNOSES[:-1])
     return _once(findings)
 
 
-def _causes(evidence: Evidence) -> list[Finding]:
+def _baselines_and_leaders(summary: Summary) -> set[tuple[str, str]]:
+    baselines = {(item.phase, item.baseline.model) for item in summary.comparisons}
+    leaders = {
+        (item.phase, item.candidate.model)
+        for item in summary.comparisons
+        if summary.leaders.get(item.phase) == item.candidate.id
+    }
+    return baselines | leaders
+
+
+def _causes(evidence: Evidence, asked: Sequence[Callable[[Evidence], Found | None]]) -> list[Finding]:
     """Return the causes of one spec, none of which explains another."""
     found: list[Finding] = []
-    for ask in DIAGNOSES:
+    for ask in asked:
         answer = ask(evidence)
         if answer is not None and not any(
             answer.finding.cause in EXPLAINS.get(finding.cause, ()) for finding in found

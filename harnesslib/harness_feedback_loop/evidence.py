@@ -16,6 +16,9 @@ from harnesslib.records import CaseResult, Finding, PolicyConfig, Sample, Sample
 ORDINARY = ("run", "screen", "probe", "confirm")
 """Stages in which a model is asked as an application would ask it, not provoked by unloading it."""
 
+DRAWN = ("probe", "confirm")
+"""Stages whose cases are all of the phase, or drawn from them by lot."""
+
 LEVEL = 0.95
 SIGNIFICANT = 0.01
 """Where a test alone speaks for a cause: ten are asked for, and 5 % would name one in every other run."""
@@ -69,10 +72,12 @@ class Evidence(NamedTuple):
         return tuple(settled(run) for run in (*self.earlier, self.samples))
 
     def not_asked(self, *, wants_call: bool) -> int:
-        """Return how many such cases of the phase this spec was never asked.
+        """Return how many such cases of the phase this spec was never asked, where that says something.
 
-        A screen asks a candidate the cases that the baseline failed: these are the harder ones.
+        Cases that were drawn by lot, as a probe's, stand for those that were not.
         """
+        if any(sample.stage in DRAWN for sample in self.taken[-1]):
+            return 0
         asked = {sample.case_id for run in self.taken for sample in run}
         return sum(wants == wants_call and case not in asked for case, wants in self.phase_cases.items())
 
@@ -100,6 +105,15 @@ def mark(sample: Sample) -> Mark:
 
 def _less(samples: Samples, marks: Collection[Mark]) -> Samples:
     return tuple(sample for sample in samples if mark(sample) not in marks)
+
+
+def fair(samples: Sequence[Sample]) -> Samples:
+    """Return the samples whose cases were not chosen for being hard.
+
+    In the screen's later rounds cases are asked because the baseline failed them: a share of those says
+    nothing about the suite.
+    """
+    return tuple(s for s in samples if s.stage != "screen" or s.round == 0)
 
 
 def answered(samples: Sequence[Sample]) -> Samples:

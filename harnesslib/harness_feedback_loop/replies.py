@@ -17,6 +17,7 @@ from harnesslib.harness_feedback_loop.evidence import (
     Samples,
     answered,
     before_answer,
+    fair,
     grouped,
     mark,
 )
@@ -170,7 +171,7 @@ def _same_times(groups: Mapping[Answer, Samples]) -> _Copies:
 
 def format_mismatch(evidence: Evidence) -> Found | None:
     """Find calls that can't be read: confirmed where the model is read better under another variant."""
-    asked = [s for s in evidence.samples if s.wants_call and s.outcome != "infra_error"]
+    asked = [s for s in fair(evidence.samples) if s.wants_call and s.outcome != "infra_error"]
     broken = [sample for sample in asked if sample.outcome == "malformed"]
     failed = [sample for sample in answered(asked) if sample.outcome != "pass"]
     too_few = len(broken) < max(FEWEST_MALFORMED, NOTABLE_MALFORMED * len(asked))
@@ -275,7 +276,7 @@ def timeout_bound(evidence: Evidence) -> Found | None:
 def _after_start(stage: Samples, evidence: Evidence) -> Samples:
     """Return the calls that no cold start can have hit."""
     loading = _loading(stage, evidence)
-    return tuple(s for s in stage[START:] if not s.cold and s.key not in loading)
+    return tuple(s for s in fair(stage[START:]) if not s.cold and s.key not in loading)
 
 
 def _loading(stage: Samples, evidence: Evidence) -> frozenset[SampleKey]:
