@@ -18,10 +18,12 @@ from harnesslib.records import (
     LogEntry,
     Manifest,
     ModelInfo,
+    ProposalVerdict,
     Reply,
     RoutingConfig,
     Sample,
     SimulatedWorld,
+    Submitted,
     Suite,
 )
 
@@ -151,6 +153,39 @@ class Locks(Protocol):
         """Return who holds a lock, or none."""
 
 
+class ProposalStore(Protocol):
+    """What was dropped into ``proposals/``, and the answers."""
+
+    def submitted(self) -> tuple[Submitted, ...]:
+        """Return the files, by name; what can't be read is one with a problem."""
+
+    def verdict(self, name: str) -> ProposalVerdict | None:
+        """Return the answer to a proposal, or none."""
+
+    def answer(self, verdict: ProposalVerdict) -> None:
+        """Write the answer to a proposal."""
+
+    def submit(self, name: str, text: str) -> None:
+        """Add a proposal."""
+
+
+class NoProposals:
+    """Nobody proposes anything."""
+
+    def submitted(self) -> tuple[Submitted, ...]:
+        """Return nothing."""
+        return ()
+
+    def verdict(self, name: str) -> ProposalVerdict | None:
+        """Return none."""
+
+    def answer(self, verdict: ProposalVerdict) -> None:
+        """Tell nobody."""
+
+    def submit(self, name: str, text: str) -> None:
+        """Forget it."""
+
+
 class Events(Protocol):
     """Progress for whoever watches."""
 
@@ -178,4 +213,5 @@ class Effects:
     world: SimulatedWorld | None = None
     endpoints: Mapping[str, EndpointConfig] = field(default_factory=dict)
     folder: str = "."
+    proposals: ProposalStore = field(default_factory=NoProposals)
     machine_locks: Locks | None = None

@@ -19,7 +19,7 @@ import msgspec
 
 from harnesslib import processes, run_journal
 from harnesslib.errors import DataError, InputError
-from harnesslib.records import Event, Manifest, Sample, decode, encode_pretty, sha256
+from harnesslib.records import Event, Heartbeat, Manifest, Sample, decode, encode_pretty, sha256
 from harnesslib.run_journal import EVENTS, JOURNAL, EventLog, SampleJournal
 from harnesslib.run_seal import SEAL
 from harnesslib.storage import (
@@ -41,6 +41,7 @@ T = TypeVar("T")
 
 TABLE = "samples.parquet"
 MANIFEST = "manifest.json"
+HEARTBEAT = "heartbeat.json"
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,119}")
 _RECORD_NAME = re.compile(r"[a-z][a-z0-9_-]{0,59}")
 _DATA_SUFFIXES = frozenset({".json", ".jsonl", ".parquet"})
@@ -175,6 +176,12 @@ class RunStore:
         """Return the events after `offset`, and the offset to go on from."""
         return run_journal.read_events(self.path(run_id) / EVENTS, offset)
 
+    def heartbeat(self, run_id: str) -> Heartbeat | None:
+        """Return the last sign of life of the process that measures a run, or none."""
+        path = self.path(run_id) / HEARTBEAT
+        data = read_if_there(path)
+        return None if data is None else decode(data, Heartbeat, str(path))
+
     def seal(self, manifest: Manifest) -> Manifest:
         """Write ``samples.parquet``, hash the run's data into the manifest, and close the run for good.
 
@@ -228,5 +235,6 @@ class RunStore:
 def _hashes(folder: Path) -> dict[str, str]:
     with speaking(folder, "list"):
         names = sorted(path.name for path in folder.iterdir() if path.suffix in _DATA_SUFFIXES)
-    data = (name for name in names if name not in {MANIFEST, EVENTS, SEAL} and not name.startswith("."))
+    passing = {MANIFEST, EVENTS, HEARTBEAT, SEAL}
+    data = (name for name in names if name not in passing and not name.startswith("."))
     return {name: sha256(read(folder / name)) for name in data}

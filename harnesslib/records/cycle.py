@@ -8,7 +8,8 @@ from typing import Any, Literal
 from harnesslib.records.base import Record
 from harnesslib.records.config import BudgetConfig, PolicyConfig
 from harnesslib.records.evidence import Decisions, Estimate, Feedback, Summary, Verifications
-from harnesslib.records.measure import Sample, Spec
+from harnesslib.records.loop import Drift, PlannedProposal, Proposed
+from harnesslib.records.measure import Prompt, Sample, Spec
 from harnesslib.records.routing import LogEntry, RoutingConfig
 
 
@@ -20,7 +21,11 @@ class Skipped(Record):
 
 
 class PhasePlan(Record):
-    """What one phase measures. `smallest_effect` is the gain found with 80 % power, as a share."""
+    """What one phase measures. `smallest_effect` is the gain found with 80 % power, as a share.
+
+    `origins` maps a candidate's spec id to why it is one: "model", "search", "finding: ..." or
+    "proposal: NAME". `denied` are models that don't serve now, and are looked at again.
+    """
 
     phase: str
     suite: str
@@ -32,6 +37,8 @@ class PhasePlan(Record):
     search_cases: int
     holdout_cases: int
     smallest_effect: float | None
+    origins: dict[str, str] = {}
+    denied: tuple[str, ...] = ()
 
 
 class Plan(Record):
@@ -39,6 +46,7 @@ class Plan(Record):
 
     `policy` and `budget` are the rules that the cycle is judged and limited by, as they were before anything
     was measured.
+    `prompts` are the texts of all prompt variants in it, by pinned name; `proposals` what lay there.
     """
 
     run_id: str
@@ -48,6 +56,8 @@ class Plan(Record):
     predicted_samples: int
     predicted_requests: int
     digests: dict[str, str]
+    prompts: dict[str, Prompt] = {}
+    proposals: tuple[PlannedProposal, ...] = ()
     least_requests: int = 0
     policy: PolicyConfig | None = None
     budget: BudgetConfig | None = None
@@ -116,13 +126,14 @@ class Applied(Record):
 
 
 RunStatus = Literal["running", "done", "failed", "lost"]
+RunKind = Literal["cycle", "run", "sentinel"]
 
 
 class Manifest(Record):
     """What a run is and how it went. Written first, sealed last."""
 
     run_id: str
-    kind: Literal["cycle", "run"]
+    kind: RunKind
     status: RunStatus
     started_at: datetime
     parameters: dict[str, Any]
@@ -167,7 +178,7 @@ class CycleOutcome(Record):
     run_id: str
     ended_at: datetime
     headline: str
-    status: Literal["promoted", "rolled_back", "partly_kept", "unchanged", "undecided"]
+    status: Literal["promoted", "rolled_back", "partly_kept", "unchanged", "undecided", "proposed"]
     generation_before: int
     generation: int
     baselines: dict[str, str]
@@ -212,6 +223,8 @@ class CycleRecords(Record):
     applied: Applied | None = None
     verifications: Verifications | None = None
     outcome: CycleOutcome | None = None
+    drift: Drift | None = None
+    proposed: Proposed | None = None
     routing_before: RoutingConfig | None = None
     routing_after: RoutingConfig | None = None
     log: tuple[LogEntry, ...] = ()

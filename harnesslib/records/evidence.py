@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from harnesslib.records.base import Record
-from harnesslib.records.measure import Outcome, Spec
+from harnesslib.records.measure import Outcome, Prompt, Spec
 
 
 class Estimate(Record):
@@ -156,7 +156,18 @@ class Summary(Record):
         return next(found, None)
 
 
-Cause = Literal["cold_start", "capability_limit", "over_calling", "flaky", "infrastructure", "timeout_bound"]
+Cause = Literal[
+    "cold_start",
+    "capability_limit",
+    "over_calling",
+    "flaky",
+    "infrastructure",
+    "timeout_bound",
+    "format_mismatch",
+    "concurrency_dependent",
+    "cached_replicates",
+    "drift",
+]
 
 
 class Finding(Record):
@@ -174,11 +185,15 @@ class Finding(Record):
     posterior: float | None = None
 
 
-Action = Literal["promote", "enable_warmup", "deny"]
+Action = Literal["promote", "enable_warmup", "deny", "allow"]
 
 
 class Recommendation(Record):
-    """A proposed rule change. `id` is ``phase-action-model``."""
+    """A proposed rule change. `id` is ``phase-action-model``, and what else is changed where settings are.
+
+    `label` says in words what would serve ("" = the model as it is); `prompt` is the text of its variant
+    where that is one of somebody's own.
+    """
 
     id: str
     action: Action
@@ -186,6 +201,13 @@ class Recommendation(Record):
     spec: Spec
     hypothesis: str
     fallback_model: str | None = None
+    label: str = ""
+    prompt: Prompt | None = None
+
+    @property
+    def serving(self) -> str:
+        """What would serve, in words."""
+        return self.label or self.spec.model
 
 
 class Feedback(Record):

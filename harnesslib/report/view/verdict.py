@@ -26,6 +26,7 @@ _TONES = {
     "rolled_back": ("bad", "rolled back"),
     "unchanged": ("info", "unchanged"),
     "undecided": ("warn", "undecided"),
+    "proposed": ("warn", "waiting for a person"),
 }
 _STOPPED = {"running": ("info", "running"), "failed": ("bad", "failed"), "lost": ("bad", "lost")}
 
