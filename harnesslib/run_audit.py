@@ -232,6 +232,12 @@ def _seen(decision: Decision, evidence: Summary) -> list[Any]:
     return gains + [s.effect for s in evidence.sessions if (s.model, s.phase) == (spec.model, spec.phase)]
 
 
+def _released(records: CycleRecords) -> set[str]:
+    """Return the promoted decisions that the cycle put in force by itself."""
+    promoted = {decision.id for decision in records.decisions.promoted} if records.decisions else set()
+    return promoted - {item.decision_id for item in (records.proposed.held if records.proposed else ())}
+
+
 def _decisions(records: CycleRecords) -> Iterator[str]:
     """Let every verdict follow from its gates again, and every routing change from a verdict."""
     if records.decisions is None:
@@ -241,7 +247,7 @@ def _decisions(records: CycleRecords) -> Iterator[str]:
         due = "REJECT" if "fail" in results else "HOLD" if "unknown" in results else "PROMOTE"
         if decision.verdict != due:
             yield f"decisions.json: {decision.id} is {decision.verdict}, its gates say {due}"
-    promoted = {decision.id for decision in records.decisions.promoted}
+    promoted = _released(records)
     proven = records.verifications.verifications if records.verifications else ()
     for name in sorted(promoted ^ {item.decision_id for item in proven}):
         yield f"verification.json: {name} was promoted or verified, and not both"
@@ -249,7 +255,7 @@ def _decisions(records: CycleRecords) -> Iterator[str]:
 
 def _routing(place: Workspace, records: CycleRecords) -> Iterator[str]:
     """Follow the decisions to the log's entries of this run, and these to the generations."""
-    promoted = {decision.id for decision in records.decisions.promoted} if records.decisions else set()
+    promoted = _released(records)
     logged = {name for entry in records.log for name in entry.decision_ids}
     for name in sorted(promoted - logged):
         yield f"routing_decisions.jsonl: {name} was promoted, and no entry of this run names it"

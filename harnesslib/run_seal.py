@@ -15,6 +15,7 @@ from harnesslib.storage import read, read_if_there, speaking, write_atomic
 
 SEAL = "seal.json"
 REPORT = "report.html"
+_PASSING = frozenset({SEAL, "heartbeat.json"})
 
 
 def seal_report(folder: Path, run_id: str) -> None:
@@ -55,4 +56,4 @@ def _read(folder: Path) -> ReportSeal | None:
 def _names(folder: Path) -> list[str]:
     with speaking(folder, "list"):
         names = sorted(path.name for path in folder.iterdir() if path.is_file())
-    return [name for name in names if name != SEAL and not name.startswith(".")]
+    return [name for name in names if name not in _PASSING and not name.startswith(".")]

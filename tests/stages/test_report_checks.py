@@ -10,9 +10,10 @@ import msgspec
 import pytest
 
 from harnesslib import report
-from harnesslib.records import BudgetConfig, CycleRecords, Summary
+from harnesslib.records import BudgetConfig, CycleRecords, Held, Proposed, Summary
 from harnesslib.report.view.checks import checks, demoting
 from harnesslib.report.view.control import controls, drifts
+from harnesslib.report.view.decisions import decisions
 from harnesslib.report.view.effects import forests
 from harnesslib.report.view.fallback import fallbacks
 from harnesslib.report.view.learnings import learnings, optimism
@@ -262,6 +263,16 @@ def test_the_learnings_tell_what_follows_from_every_change():
     back = changed(verifications=put(RECORDS.verifications, verifications=undone))
     assert learnings(back)[0].lesson.startswith("It did not hold on fresh cases")
     assert "" == optimism(changed(verifications=None))
+
+
+def test_a_change_that_waits_for_a_person_is_called_so():
+    first = RECORDS.decisions.decisions[0]
+    waiting = Held(decision_id=first.id, phase="atomic", because="propose", reason="a person decides")
+    kept = Proposed(run_id=FIXTURE.RUN, generation=1, parent_sha256="", held=(waiting,), diff=())
+    records = changed(proposed=kept, verifications=None)
+    assert "held" == decisions(records)[0].proof
+    assert "Not put in force: it waits for a person." == learnings(records)[0].lesson
+    assert "waits for a person" in report.decisions(records).html
 
 
 def test_every_contest_is_told_with_its_looks():

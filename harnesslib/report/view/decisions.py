@@ -20,6 +20,7 @@ PILLS = {
     "kept": ("good", "✓", "kept"),
     "rolled back": ("bad", "↩", "rolled back"),
     "not measured": ("warn", "?", "not verified"),
+    "held": ("warn", "…", "waits for a person"),
 }
 _ORDER = {"PROMOTE": 0, "HOLD": 1, "REJECT": 2}
 _GATES = {
@@ -98,6 +99,12 @@ def decisions(records: CycleRecords) -> tuple[DecisionRow, ...]:
     return tuple(sorted(rows, key=lambda row: _ORDER[row.verdict]))
 
 
+def held(records: CycleRecords, decision: Decision) -> bool:
+    """Whether a promoted change was not put in force, and waits for a person."""
+    waiting = records.proposed.held if records.proposed else ()
+    return any(item.decision_id == decision.id for item in waiting)
+
+
 def verifications(records: CycleRecords) -> tuple[VerificationRow, ...]:
     """Return the changes that were measured again, in the order in which they were decided."""
     return tuple(
@@ -123,7 +130,8 @@ def _row(records: CycleRecords, decision: Decision, proofs: dict[str, Verificati
     proof = ""
     if decision.verdict == "PROMOTE":
         item = proofs.get(decision.id)
-        proof = "not measured" if item is None else "kept" if item.kept else "rolled back"
+        waiting = "held" if held(records, decision) else "not measured"
+        proof = waiting if item is None else "kept" if item.kept else "rolled back"
     return DecisionRow(
         model=recommendation.spec.model,
         change=change(recommendation),

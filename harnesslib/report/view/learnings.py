@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from harnesslib.records import Comparison, CycleRecords, Decision
 from harnesslib.report.view.arms import promise
-from harnesslib.report.view.decisions import change
+from harnesslib.report.view.decisions import change, held
 from harnesslib.report.view.numbers import UNKNOWN, margin, points, points_interval
 from harnesslib.report.view.settling import settling
 from harnesslib.report.view.verdict import verified
@@ -88,6 +88,8 @@ def _lesson(records: CycleRecords, decision: Decision, *, kept: bool | None) -> 
         return "It held on fresh cases: in force."
     if kept is False:
         return "It did not hold on fresh cases: taken back, and not tried again before its review."
+    if held(records, decision):
+        return "Not put in force: it waits for a person."
     if decision.verdict == "REJECT":
         failed = [gate for gate in decision.gates if gate.verdict == "fail"]
         names = ", ".join(gate.name.replace("_", " ") for gate in failed)

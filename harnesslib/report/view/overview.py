@@ -16,6 +16,7 @@ STATES = {
     "rolled_back": ("bad", "↩", "rolled back"),
     "unchanged": ("info", "=", "unchanged"),
     "undecided": ("warn", "?", "undecided"),
+    "proposed": ("warn", "…", "waiting for a person"),
     "running": ("info", "…", "running"),
     "done": ("warn", "?", "no outcome"),
     "failed": ("bad", "✕", "failed"),
