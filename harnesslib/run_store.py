@@ -1,7 +1,8 @@
 """Run directories: ``runs/<id>/`` with a manifest, records that are written once, a journal, and a seal.
 
 A run's data are ``*.json``, ``*.jsonl`` and ``samples.parquet``: the seal holds their hashes. Pages made
-from them (an executed notebook, a report) and ``events.jsonl`` (progress for whoever watches) are not data.
+from them (an executed notebook, a report) and what is for whoever watches (``events.jsonl``,
+``heartbeat.json``) are not data.
 """
 
 from __future__ import annotations

@@ -163,8 +163,7 @@ def _money(cost: float | None) -> str:
 
 
 def _activity_in_words(one: Activity) -> str:
-    far = f", {one.done} of {one.total}" if one.total else ""
-    said = f"{one.state}: {one.message}{far}" if one.state else "nothing said yet"
+    said = f"{one.state}: {one.message}" if one.state else "nothing said yet"
     if one.condition == "working":
         return f"{one.run_id}: working (pid {one.pid}), {said}"
     return f"{one.run_id}: {one.condition}: {one.reason}; last {said}; {one.cure}"
