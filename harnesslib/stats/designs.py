@@ -164,7 +164,8 @@ def confirm_design(cases: int, smallest_gain: float = 0.10, *, candidates: int =
         The gain worth finding. Half of it costs about four times the calls on a small suite. A suite of 120
         cases and more looks for 5 points anyway: the three sweeps that every promotion needs pay for it.
     candidates
-        A single candidate of a small suite is confirmed without a screen, which would cost more than it saves.
+        A single candidate of a small suite is confirmed without a screen, which would cost more than it
+        saves where there is a gain.
 
     Notes
     -----
@@ -182,7 +183,7 @@ def confirm_design(cases: int, smallest_gain: float = 0.10, *, candidates: int =
         screen_rounds=tuple(max(each, round(each * scale)) for each in base.screen_rounds),
     )
     if candidates == 1 and cases < ALONE:
-        return design._replace(futility_looks=(1, 2), futility=0.07, screen_rounds=(), screen_keep=())
+        return design._replace(screen_rounds=(), screen_keep=())
     return design
 
 
@@ -197,10 +198,10 @@ def verify_design(cases: int) -> Design:
 
 _MIDDLE = Design(
     first=3,
-    futility_looks=(1,),
+    futility_looks=(1, 2),
     ratio=2,
     stages=1,
-    futility=0.05,
+    futility=0.055,
     smallest_gain=0.10,
     rho=0.7,
     screen_rounds=(1, 1),
@@ -208,7 +209,6 @@ _MIDDLE = Design(
     go=0.03,
 )
 _SMALL = _MIDDLE._replace(
-    futility_looks=(1, 2),
     futility=0.04,
     smallest_gain=0.08,
     rho=1.8,

@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import fft, special
 
 from harnesslib.stats.designs import PRIOR, Design, Mask
@@ -91,82 +90,102 @@ class _Arms:
     """Passes so far of both arms, and the estimate over the stages."""
 
     def __init__(self, baseline: Floats, candidate: Floats, rng: np.random.Generator) -> None:
-        self.chances, self.rng = (candidate, baseline), rng
-        self.passes = np.zeros((2, *baseline.shape), dtype=np.int64)
-        self.calls = np.zeros(baseline.shape, dtype=np.int64)
+        self.chances: tuple[Floats, Floats] = (candidate, baseline)
+        self.rng = rng
+        self.passes: Integers = np.zeros((2, *baseline.shape), dtype=np.int64)
+        self.calls: Integers = np.zeros(baseline.shape, dtype=np.int64)
         self.gains = np.zeros(len(baseline))
+        self.loads: Floats = np.zeros(baseline.shape)
 
     def ask(self, calls: Integers, sweeps: int) -> tuple[Integers, Integers]:
         """Call both arms; return their passes."""
         candidate, baseline = (self.rng.binomial(calls, chances) for chances in self.chances)
         self.passes = self.passes + np.stack((candidate, baseline))
         self.calls = self.calls + calls
+        self.loads = self.loads + sweeps**2 / calls
         self.gains = self.gains + sweeps * np.mean((candidate - baseline) / calls, axis=1)
         return candidate, baseline
 
     def keep(self, rows: Mask) -> None:
         """Drop the replicates that have ended."""
         self.chances = (self.chances[0][rows], self.chances[1][rows])
-        self.passes, self.calls, self.gains = self.passes[:, rows], self.calls[rows], self.gains[rows]
+        self.passes, self.calls = self.passes[:, rows], self.calls[rows]
+        self.gains, self.loads = self.gains[rows], self.loads[rows]
 
     def error(self) -> Floats:
-        """Return the standard error of the gain so far."""
+        """Return the standard error of the sum of the stages' gains, each times its sweeps."""
         spread = likely_spread(self.passes, self.calls)
-        error: Floats = np.sqrt(np.sum(spread / self.calls, axis=(0, 2))) / self.calls.shape[1]
+        error: Floats = np.sqrt(np.sum(spread * self.loads, axis=(0, 2))) / self.calls.shape[1]
         return error
 
     def futile(self, design: Design) -> Mask:
         """Return where the smallest gain worth finding has become unlikely (see `sequential.futile`)."""
         gain = np.mean((self.passes[0] - self.passes[1]) / self.calls, axis=1)
-        error = self.error()
+        spread = likely_spread(self.passes, self.calls)
+        error = np.sqrt(np.sum(spread / self.calls, axis=(0, 2))) / self.calls.shape[1]
         low = special.ndtr((gain - design.smallest_gain) / error) < design.futility
         stop: Mask = (gain < design.smallest_gain) & low
         return stop
+
+
+class _Running:
+    """The replicates that have not ended yet, and where results go."""
+
+    def __init__(self, arms: _Arms, laws: Laws) -> None:
+        self.arms, self.laws, self.sweeps = arms, laws, 0
+        count, self.cases = arms.calls.shape
+        self.rows = np.arange(count)
+        self.result = Tested(
+            np.zeros(count, bool), np.zeros(count, np.int64), np.zeros(count), np.zeros(count)
+        )
+
+    def end(self, stop: Mask, *, crossed: bool) -> None:
+        """Note the results of those that stop."""
+        rows = self.rows[stop]
+        gain = self.arms.gains[stop] / self.sweeps
+        bound = gain + 2 * self.laws.short[stop] / (self.sweeps * self.cases)
+        self.result.crossed[rows] = crossed
+        self.result.calls[rows] = 2 * self.arms.calls[stop].sum(axis=1)
+        self.result.gain[rows] = gain
+        error = self.arms.error()[stop] / self.sweeps
+        self.result.credited[rows] = without_luck(gain, bound, error) if crossed else gain
+        self.rows = self.rows[~stop]
+        self.arms.keep(~stop)
+        self.laws.keep(~stop)
+
+    def sweep(self, design: Design) -> None:
+        """Do the sweeps before the first possible crossing; futility is looked at in between."""
+        for look in (*design.futility_looks, design.first):
+            if not self.rows.size:
+                return
+            more = look - self.sweeps
+            self.arms.ask(np.full(self.arms.calls.shape, more), more)
+            self.sweeps = look
+            if look < design.first:
+                self.end(self.arms.futile(design), crossed=False)
 
 
 def run_test(
     baseline: Floats, candidate: Floats, design: Design, alpha: float, rng: np.random.Generator
 ) -> Tested:
     """Simulate a confirmation, or a verification, of one candidate per replicate."""
-    replicates = len(baseline)
-    result = Tested(
-        np.zeros(replicates, bool), np.zeros(replicates, np.int64), np.zeros(replicates), np.zeros(replicates)
-    )
-    arms, laws = _Arms(baseline, candidate, rng), Laws(replicates, alpha, design.rho)
-    rows = np.arange(replicates)
-    one = np.ones(baseline.shape, dtype=np.int64)
-
-    def end(stop: Mask, crossed: bool, sweeps: int) -> None:
-        nonlocal rows
-        result.crossed[rows[stop]] = crossed
-        result.calls[rows[stop]] = 2 * arms.calls[stop].sum(axis=1)
-        gain = arms.gains[stop] / sweeps
-        result.gain[rows[stop]] = gain
-        bound = gain + 2 * laws.short[stop] / (sweeps * baseline.shape[1])
-        result.credited[rows[stop]] = without_luck(gain, bound, arms.error()[stop]) if crossed else gain
-        rows = rows[~stop]
-        arms.keep(~stop)
-        laws.keep(~stop)
-
-    asked = 0
-    for look in (*design.futility_looks, design.first):
-        arms.ask((look - asked) * one[: len(rows)], look - asked)
-        asked = look
-        if look < design.first:
-            end(arms.futile(design), False, asked)
-    calls, weights = design.first * one[: len(rows)], one[: len(rows)]
-    candidate_passes, total = arms.passes[0], arms.passes.sum(axis=0)
+    running = _Running(_Arms(baseline, candidate, rng), Laws(len(baseline), alpha, design.rho))
+    arms, laws = running.arms, running.laws
+    running.sweep(design)
+    passes, total = arms.passes[0], arms.passes.sum(axis=0)
+    calls, weights = arms.calls, np.ones_like(arms.calls)
     for stage, fraction in enumerate(design.fractions()):
+        if not running.rows.size:
+            break
         if stage:
             calls, weights = design.calls_of_stage(arms.passes[0], arms.passes[1], arms.calls)
-            candidate_passes, theirs = arms.ask(calls, design.ratio)
-            total, asked = candidate_passes + theirs, asked + design.ratio
-        if not len(rows):
-            break
-        laws.add(candidate_passes, total, calls, weights)
-        end(laws.look(fraction), True, asked)
-        end(arms.futile(design) | (stage == design.stages), False, asked)
-    return result
+            passes, theirs = arms.ask(calls, design.ratio)
+            total = passes + theirs
+            running.sweeps += design.ratio
+        laws.add(passes, total, calls, weights)
+        running.end(laws.look(fraction), crossed=True)
+        running.end(arms.futile(design) | (stage == design.stages), crossed=False)
+    return running.result
 
 
 def run_screen(baseline: Floats, candidates: Floats, design: Design, rng: np.random.Generator) -> Screened:
@@ -235,7 +254,7 @@ class Cycles(NamedTuple):
 
 
 class World(NamedTuple):
-    """Pass chances of a baseline (replicates x cases) and its candidates (replicates x candidates x cases)."""
+    """Pass chances: of baselines (replicates x cases), and candidates (replicates x candidates x cases)."""
 
     baseline: Floats
     candidates: Floats

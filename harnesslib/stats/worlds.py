@@ -14,6 +14,8 @@ TYPICAL = (0.70, 0.15, 0.15)
 """Shares of the cases that nearly always pass, that are flaky, and that nearly never pass."""
 CEILING = 0.98
 """A case that a candidate has learned passes so often."""
+BAD, GOOD = 0.5, 0.8
+"""What sideways moves take for a bad case, and for a good one."""
 SHARP = 40.0
 """Solid cases pass with chances Beta(SHARP, 1), hopeless ones Beta(1, SHARP)."""
 
@@ -37,7 +39,7 @@ def invented(
 
 
 def learned(passes: Floats, calls: Floats, replicates: int, rng: np.random.Generator) -> Floats:
-    """Return baselines drawn from what was seen: each case's chance from its posterior, Beta(1/2, 1/2) before.
+    """Return baselines drawn from what was seen: a case's chance has its posterior, Beta(1/2, 1/2) before.
 
     Parameters
     ----------
@@ -70,18 +72,15 @@ def lifted(baseline: Floats, gain: float, rng: np.random.Generator, *, whole: ND
 
 def sideways(baseline: Floats, learnt: int, donors: int, rng: np.random.Generator) -> Floats:
     """Return candidates with the same mean: `learnt` bad cases gained, `donors` good ones pay for it."""
-    changed = baseline.copy()
     keys = rng.random(baseline.shape)
-    bad = np.argsort(np.where(baseline < 0.5, keys, 2.0), axis=1)[:, :learnt]
-    good = np.argsort(np.where(baseline > 0.8, keys, 2.0), axis=1)[:, :donors]  # noqa: PLR2004 - a good case
-    room = np.where(np.take_along_axis(baseline, bad, 1) < 0.5, CEILING, 0) - np.take_along_axis(
-        baseline, bad, 1
-    )
-    room = np.maximum(room, 0.0)
-    payable = np.take_along_axis(baseline, good, 1)
+    bad = np.argsort(np.where(baseline < BAD, keys, 2.0), axis=1)[:, :learnt]
+    good = np.argsort(np.where(baseline > GOOD, keys, 2.0), axis=1)[:, :donors]
+    before, payable = np.take_along_axis(baseline, bad, 1), np.take_along_axis(baseline, good, 1)
+    room = np.where(before < BAD, CEILING - before, 0.0)
     paid = np.minimum(payable, room.sum(axis=1, keepdims=True) / good.shape[1])
     room *= paid.sum(axis=1, keepdims=True) / np.maximum(room.sum(axis=1, keepdims=True), 1e-12)
-    np.put_along_axis(changed, bad, np.take_along_axis(baseline, bad, 1) + room, axis=1)
+    changed = baseline.copy()
+    np.put_along_axis(changed, bad, before + room, axis=1)
     np.put_along_axis(changed, good, payable - paid, axis=1)
     return changed
 
