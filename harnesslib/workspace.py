@@ -36,8 +36,6 @@ from harnesslib.suites import load_suite
 from harnesslib.system_clock import SystemClock
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from harnesslib.meta_harness_loop import Cycle
 
 HARNESS_FILE = "harness.toml"
@@ -336,8 +334,3 @@ def _cycle(effects: Effects, run_id: str) -> Cycle:
     from harnesslib.meta_harness_loop import Cycle
 
     return Cycle(effects, run_id)
-
-
-def load_samples(root: Path | str, run_id: str) -> pd.DataFrame:
-    """Return a run's samples as a tidy frame, one row per sample, columns as in the Sample record."""
-    return Workspace(nearest(root)).runs.load_samples_frame(run_id)
