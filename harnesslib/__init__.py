@@ -18,9 +18,12 @@ _HOME = {
     "HarnessError": "harnesslib.errors",
     "Router": "harnesslib.router",
     "arm": "harnesslib.frames",
+    "arms": "harnesslib.frames",
+    "benchmark": "harnesslib.one_model",
     "drift": "harnesslib.frames",
     "effects": "harnesslib.frames",
     "explore": "harnesslib.explorer",
+    "figures": "harnesslib.report.figures",
     "find_runs": "harnesslib.frames",
     "load_cycles": "harnesslib.frames",
     "load_decisions": "harnesslib.frames",
@@ -32,6 +35,7 @@ _HOME = {
     "pairs": "harnesslib.frames",
     "rates": "harnesslib.frames",
     "report": "harnesslib.report",
+    "table": "harnesslib.report.frame_table",
     "verify_log": "harnesslib.routing_log",
 }
 

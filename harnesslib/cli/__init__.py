@@ -24,6 +24,7 @@ _COMMANDS = {
     "init": ("harnesslib.cli.setting_up", "Make a workspace."),
     "lock": ("harnesslib.cli.locks", "Show who holds the locks, and clear what a dead holder left."),
     "log": ("harnesslib.cli.log", "Show, verify and rotate the audit log."),
+    "notebook": ("harnesslib.cli.notebooks", "List and run the notebooks that look at results."),
     "report": ("harnesslib.cli.cycles", "Render a cycle's HTML report again."),
     "routes": ("harnesslib.cli.routes", "Show which model serves what and why, go back, or export it."),
     "run": ("harnesslib.cli.measuring", "Measure one model on one phase's suite."),

@@ -97,27 +97,43 @@ def load_runs(workspace: Folder = ".") -> pd.DataFrame:
 
 
 def load_cycles(
-    workspace: Folder = ".", runs: str | Sequence[str] | None = None, *, damaged: Damaged = "raise"
+    workspace: Folder = ".",
+    runs: str | Sequence[str] | None = None,
+    *,
+    phase: str | None = None,
+    damaged: Damaged = "raise",
 ) -> pd.DataFrame:
     """Return cycles, one row for each phase that a cycle planned: the baseline as it measured, and what came.
 
     Parameters and errors are those of `load_samples`. `cycle` counts the workspace's cycles from 1.
     """
-    return _records(workspace, runs, "cycles", _cycle_rows, damaged)
+    return _of_phase(_records(workspace, runs, "cycles", _cycle_rows, damaged), phase)
 
 
 def load_decisions(
-    workspace: Folder = ".", runs: str | Sequence[str] | None = None, *, damaged: Damaged = "raise"
+    workspace: Folder = ".",
+    runs: str | Sequence[str] | None = None,
+    *,
+    phase: str | None = None,
+    damaged: Damaged = "raise",
 ) -> pd.DataFrame:
     """Return decisions, one row each, with what became of them. Parameters are those of `load_samples`."""
-    return _records(workspace, runs, "decisions", _decision_rows, damaged)
+    return _of_phase(_records(workspace, runs, "decisions", _decision_rows, damaged), phase)
 
 
 def load_gates(
-    workspace: Folder = ".", runs: str | Sequence[str] | None = None, *, damaged: Damaged = "raise"
+    workspace: Folder = ".",
+    runs: str | Sequence[str] | None = None,
+    *,
+    phase: str | None = None,
+    damaged: Damaged = "raise",
 ) -> pd.DataFrame:
     """Return gates, one row for each gate of each decision. Parameters are those of `load_samples`."""
-    return _records(workspace, runs, "gates", _gate_rows, damaged)
+    return _of_phase(_records(workspace, runs, "gates", _gate_rows, damaged), phase)
+
+
+def _of_phase(frame: pd.DataFrame, phase: str | None) -> pd.DataFrame:
+    return frame if phase is None else _only(frame, {"phase": phase}).reset_index(drop=True)
 
 
 def _only(frame: pd.DataFrame, wanted: dict[str, str]) -> pd.DataFrame:

@@ -128,7 +128,7 @@ def outcomes(samples: pd.DataFrame, by: str = "model") -> Figure:
     with look("outcomes"):
         height = 1.5 + _ROW * len(shares)
         drawing = sheet(
-            "outcomes", f"Outcomes: {said}.", width=WIDE, height=height, sides=(1.6, 0.3), above=0.65
+            "outcomes", f"Outcomes: {said}.", width=WIDE, height=height, sides=(1.9, 0.3), above=0.65
         )
         axes = drawing.axes[0]
         left = 0 * shares["pass"]
@@ -150,7 +150,7 @@ def outcomes(samples: pd.DataFrame, by: str = "model") -> Figure:
         axes.set_xlim(0, 100)
         axes.set_ylim(-0.6, len(shares) - 0.4)
         axes.set_xlabel("% of samples")
-        axes.legend(loc="lower left", bbox_to_anchor=(-0.25, 1.0), ncols=4, frameon=False, fontsize=9.5)
+        axes.legend(loc="lower left", bbox_to_anchor=(-0.3, 1.0), ncols=4, frameon=False, fontsize=9.5)
     return drawing
 
 

@@ -64,32 +64,32 @@ def drift(scores: pd.DataFrame) -> Figure:
     said = ", ".join(f"{row.phase} in cycle {row.cycle}" for row in alarms.itertuples()) or "none"
     with look("drift"):
         drawing = sheet("drift", f"Drift alarms: {said}.", width=WIDE + 0.6, height=3.1, panels=len(phases))
-        reach = 1.15 * max(LIMIT, scores[["worse", "better"]].max().max(), scores["z"].abs().max())
+        reach = 1.6 * max(LIMIT, scores[["worse", "better"]].max().max(), scores["z"].abs().max())
         for axes, phase in zip(drawing.axes, phases, strict=True):
             mine = scores[scores["phase"] == phase].sort_values("cycle")
             for limit in (-LIMIT, LIMIT):
                 axes.axhline(limit, color=BAD, linestyle="--", linewidth=1.1)
             axes.axhline(0, color=MUTED, linewidth=1)
-            axes.plot(mine["cycle"], -mine["worse"], color=SECOND, linewidth=2, label="sum, worse")
-            axes.plot(
-                mine["cycle"], mine["better"], color=FIRST, linewidth=2, linestyle="-.", label="sum, better"
-            )
-            axes.plot(
-                mine["cycle"],
-                mine["z"],
-                "o",
-                color=MUTED,
-                markersize=5,
-                markeredgecolor=CARD,
-                label="score z",
-            )
+            _sums(axes, mine)
             axes.set_title(phase, fontsize=10.5)
             axes.set_ylim(-reach, reach)
             axes.set_xlim(scores["cycle"].min() - 0.5, scores["cycle"].max() + 0.5)
             _cycle_axis(axes, scores)
         drawing.axes[0].set_ylabel("standard deviations")
-        drawing.axes[-1].legend(loc="lower left", frameon=False, fontsize=9)
+        drawing.axes[-1].legend(loc="upper left", frameon=False, fontsize=9)
     return drawing
+
+
+def _sums(axes: Axes, series: pd.DataFrame) -> None:
+    """Draw the sums of each baseline by themselves: they begin anew with it."""
+    lines = (("worse", -1, SECOND, "-"), ("better", 1, FIRST, "-."))
+    for place, (_, stretch) in enumerate(series.groupby((series["reference_cycles"] == 0).cumsum())):
+        for name, sign, colour, line in lines:
+            said = "_" if place else f"sum, {name}"
+            axes.plot(stretch["cycle"], sign * stretch[name], line, color=colour, linewidth=2, label=said)
+    axes.plot(
+        series["cycle"], series["z"], "o", color=MUTED, markersize=5, markeredgecolor=CARD, label="score z"
+    )
 
 
 def _series(axes: Axes, series: pd.DataFrame, colour: str) -> None:
