@@ -251,7 +251,7 @@ class Workspace:
 class NoEvents:
     """Nobody watches."""
 
-    def emit(self, state: str, message: str, done: int = 0, total: int = 0) -> None:
+    def emit(self, state: str, message: str, done: int = 0, total: int = 0, **facts: Any) -> None:  # noqa: ANN401
         """Say nothing."""
 
 

@@ -71,8 +71,9 @@ class Bench:
             effects.events,
             effects.clock,
             state=state,
-            done=len(wanted) - len(self.missing(wanted)),
             total=len(wanted),
+            taken=self._taken.values(),
+            counted={job.key for job in wanted},
         )
         self._gates = {
             name: Gate(name, self._harness.endpoints[name].concurrency, effects.clock, self.progress.say)
@@ -225,7 +226,7 @@ class Bench:
         for sample in samples:
             self._journal.append(sample)
             self._taken[sample.key] = sample
-            self.progress.step()
+            self.progress.step(sample)
 
 
 @contextmanager
