@@ -103,17 +103,17 @@ def _live(first: str) -> Iterator[Callable[[Event], None]]:
 
     console = Console(stderr=True)
     known = Watched(message=first)
-    with Live(_picture(known), console=console, transient=True, refresh_per_second=8) as live:
+    with Live(picture(known), console=console, transient=True, refresh_per_second=8) as live:
 
         def update(event: Event) -> None:
             nonlocal known
             known = follow(known, event)
-            live.update(_picture(known))
+            live.update(picture(known))
 
         yield update
 
 
-def _picture(known: Watched) -> RenderableType:
+def picture(known: Watched) -> RenderableType:
     """Return what the terminal shows: steps, bar, counts, who is in front, what was dropped."""
     from rich.console import Group
     from rich.progress_bar import ProgressBar

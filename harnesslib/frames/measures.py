@@ -105,9 +105,10 @@ def pairs(first: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:
     differ from case to case.
     """
     theirs, ours = _by_case(first), _by_case(second)
-    both = theirs.join(ours[["passes", "calls"]], rsuffix="_second", how="inner")
-    both = both[(both["calls"] > 0) & (both["calls_second"] > 0)]
-    both = both.rename(columns={"passes": "passes_first", "calls": "calls_first"})
+    theirs = theirs.rename(columns={"passes": "passes_first", "calls": "calls_first"})
+    ours = ours.rename(columns={"passes": "passes_second", "calls": "calls_second"})
+    both = theirs.join(ours[["passes_second", "calls_second"]], how="inner")
+    both = both[(both["calls_first"] > 0) & (both["calls_second"] > 0)]
     both["first"] = both["passes_first"] / both["calls_first"]
     both["second"] = both["passes_second"] / both["calls_second"]
     both["change"] = both["second"] - both["first"]
@@ -219,7 +220,7 @@ def _score(now: pd.DataFrame | None, earlier: Sequence[pd.DataFrame]) -> float |
 
     if now is None or not earlier:
         return None
-    reference = pd.concat(earlier).groupby(level=0).sum()
-    both = now.join(reference, rsuffix="_then", how="inner")
+    reference = pd.concat(earlier).groupby(level=0).sum().add_suffix("_then")
+    both = now.join(reference, how="inner")
     both = both[(both["count"] > 0) & (both["count_then"] > 0)]
     return conditional_z(both["sum"], both["count"], both["sum_then"], both["count_then"])
