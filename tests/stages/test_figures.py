@@ -16,6 +16,7 @@ from harnesslib.report import figures
 EXAMPLE = hl.find_runs("example")
 SAMPLES = hl.load_samples(EXAMPLE)
 CYCLES = hl.load_cycles(EXAMPLE)
+ARMS = hl.arms(EXAMPLE)
 EVIL = "<script>$x_1$</script>"
 
 
@@ -52,8 +53,7 @@ NOTHING = {
 
 
 def both() -> pd.DataFrame:
-    found = hl.arms(EXAMPLE)
-    return hl.pairs(found.first, found.second)
+    return hl.pairs(ARMS.first, ARMS.second)
 
 
 @pytest.mark.parametrize("name", MADE)

@@ -31,6 +31,7 @@ WIDE = 6.6
 _MOST_PANELS = 4
 _MOST_CASES = 60
 _ROW = 0.27
+_GLYPH: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": 7.5, "color": INK}
 _VERDICT_COLOURS = {"PROMOTE": GOOD, "REJECT": SECOND}
 
 
@@ -211,27 +212,18 @@ def frontier(rates: pd.DataFrame) -> Figure:
             linewidth=1.4,
         )
         for row in rows:
-            at = (scale * row[column], 100 * row["served"])
-            axes.plot(
-                *at,
-                "o" if row in best else "D",
-                color=GOOD if row in best else MUTED,
-                markersize=7,
-                markeredgecolor=CARD,
-            )
-            axes.annotate(
-                shortened(str(row["model"]), 18),
-                at,
-                xytext=(7, 5),
-                textcoords="offset points",
-                fontsize=10,
-                color=INK,
-                annotation_clip=False,
-            )
+            _named(axes, row, (scale * row[column], 100 * row["served"]), best=row in best)
         axes.margins(x=0.12, y=0.15)
         axes.set_ylabel("served accuracy, %")
         axes.set_xlabel("cost of 1000 cases" if priced else "tokens of one case (no prices are known)")
     return drawing
+
+
+def _named(axes: Axes, row: dict[Hashable, Any], at: tuple[float, float], *, best: bool) -> None:
+    mark, colour = ("o", GOOD) if best else ("D", MUTED)
+    axes.plot(*at, mark, color=colour, markersize=7, markeredgecolor=CARD)
+    beside: Any = {"xytext": (7, 5), "textcoords": "offset points", "annotation_clip": False}
+    axes.annotate(shortened(str(row["model"]), 18), at, fontsize=10, color=INK, **beside)
 
 
 def _frontier(rows: list[dict[Hashable, Any]]) -> list[dict[Hashable, Any]]:
@@ -244,20 +236,17 @@ def _frontier(rows: list[dict[Hashable, Any]]) -> list[dict[Hashable, Any]]:
 
 
 def _panel(axes: Axes, samples: pd.DataFrame, place: dict[Any, int]) -> None:
+    from matplotlib.collections import PolyCollection
+
     nth = samples.groupby("case_id").cumcount()
+    squares: dict[str, list[list[tuple[float, float]]]] = {}
     for case, column, outcome in zip(samples["case_id"], nth, samples["outcome"], strict=True):
         if case in place:
-            at = (column - 0.44, place[case] - 0.42)
-            axes.add_patch(_square(at, OUTCOME_COLOURS[outcome]))
-            axes.text(
-                column,
-                place[case] + 0.03,
-                GLYPHS[outcome][0],
-                ha="center",
-                va="center",
-                fontsize=7.5,
-                color=INK,
-            )
+            squares.setdefault(outcome, []).append(_square(column, place[case]))
+            if GLYPHS[outcome][0]:
+                axes.text(column, place[case] + 0.03, GLYPHS[outcome][0], **_GLYPH)
+    for outcome, corners in squares.items():
+        axes.add_collection(PolyCollection(corners, facecolors=OUTCOME_COLOURS[outcome], linewidths=0))
     axes.set_xlim(-0.6, max(int(nth.max()) + 0.6, 2.6))
     axes.set_ylim(len(place) - 0.4, -0.6)
     axes.set_yticks([])
@@ -268,10 +257,9 @@ def _panel(axes: Axes, samples: pd.DataFrame, place: dict[Any, int]) -> None:
     axes.set_xlabel("repeats")
 
 
-def _square(at: tuple[float, float], colour: str) -> Any:  # noqa: ANN401 - a matplotlib patch
-    from matplotlib.patches import Rectangle
-
-    return Rectangle(at, 0.88, 0.84, facecolor=colour, linewidth=0)
+def _square(column: int, row: int) -> list[tuple[float, float]]:
+    left, right, top, bottom = column - 0.44, column + 0.44, row - 0.42, row + 0.42
+    return [(left, top), (right, top), (right, bottom), (left, bottom)]
 
 
 def _first(parts: Iterable[str], most: int = 8) -> str:

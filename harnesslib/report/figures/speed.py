@@ -20,6 +20,7 @@ from harnesslib.report.view.numbers import listed, percent, seconds
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 _COLOURS = (FIRST, SECOND, GOOD, MUTED, BAD)
@@ -44,33 +45,24 @@ def latency(samples: pd.DataFrame, by: str = "model") -> Figure:
         drawing = sheet("latency", f"Latencies: {'; '.join(said)}.", width=WIDE, height=3.4)
         axes = drawing.axes[0]
         for place, (name, values) in enumerate(times.items()):
-            colour, line = _COLOURS[place % len(_COLOURS)], _LINES[place % len(_LINES)]
-            shares = [100 * (n + 1) / len(values) for n in range(len(values))]
-            curve = scale * values.to_numpy()
-            axes.step(
-                [curve[0], *curve],
-                [0.0, *shares],
-                color=colour,
-                linestyle=line,
-                linewidth=1.8,
-                where="post",
-                label=shortened(name),
-            )
-            for share in (0.5, 0.95):
-                axes.plot(
-                    scale * values.quantile(share),
-                    100 * share,
-                    "o",
-                    color=colour,
-                    markersize=5,
-                    markeredgecolor=CARD,
-                )
+            _curve(axes, scale * values, name, place)
         axes.set_xlim(0, 1.25 * scale * float(max(t.quantile(0.95) for t in times.values())))
         axes.set_ylim(0, 101)
         axes.set_xlabel(f"latency of one case, {unit}")
         axes.set_ylabel("% of cases answered")
         axes.legend(loc="lower right", frameon=False, fontsize=9.5)
     return drawing
+
+
+def _curve(axes: Axes, values: pd.Series[float], name: str, place: int) -> None:
+    colour, line = _COLOURS[place % len(_COLOURS)], _LINES[place % len(_LINES)]
+    shares = [0.0, *(100 * (n + 1) / len(values) for n in range(len(values)))]
+    curve = values.to_numpy()
+    label = shortened(name)
+    axes.step([curve[0], *curve], shares, line, color=colour, linewidth=1.8, where="post", label=label)
+    for share in (0.5, 0.95):
+        at = (float(values.quantile(share)), 100 * share)
+        axes.plot(*at, "o", color=colour, markersize=5, markeredgecolor=CARD)
 
 
 def cold(samples: pd.DataFrame) -> Figure:
@@ -95,25 +87,8 @@ def cold(samples: pd.DataFrame) -> Figure:
         drawing = sheet("cold", f"First calls right, {listed(said)}.", width=WIDE, height=3.2, panels=1)
         axes = drawing.axes[0]
         for place, name in enumerate(names):
-            for side, (is_warm, colour, mark) in enumerate(((False, SECOND, "^"), (True, FIRST, "o"))):
-                chosen = started[(keys == name) & (warm == is_warm)].sort_values(
-                    ["session", "position", "case_id"]
-                )
-                spread = [place - 0.2 + 0.4 * side + 0.02 * (n % 9 - 4) for n in range(len(chosen))]
-                for right, shape in ((True, mark), (False, "x")):
-                    points = [
-                        (x, y)
-                        for x, y, o in zip(spread, chosen["elapsed_s"], chosen["outcome"], strict=True)
-                        if (o == "pass") is right
-                    ]
-                    axes.plot(
-                        [x for x, _ in points],
-                        [y for _, y in points],
-                        shape,
-                        color=colour,
-                        markersize=6,
-                        alpha=0.85,
-                    )
+            for is_warm in (False, True):
+                _first_calls(axes, started[(keys == name) & (warm == is_warm)], place, warm=is_warm)
         axes.set_xticks(range(len(names)), [shortened(name) for name in names])
         axes.set_xlim(-0.6, len(names) - 0.4)
         axes.set_ylim(bottom=0)
@@ -121,6 +96,18 @@ def cold(samples: pd.DataFrame) -> Figure:
         axes.set_xlabel("▲ without warm-up, ● with warm-up, ✕ not right")
         axes.grid(visible=False, axis="x")
     return drawing
+
+
+def _first_calls(axes: Axes, calls: pd.DataFrame, place: int, *, warm: bool) -> None:
+    """Mark calls beside each other, evenly and without chance; those that are not right are crosses."""
+    at, colour, mark = (place + 0.2, FIRST, "o") if warm else (place - 0.2, SECOND, "^")
+    ordered = calls.sort_values(["session", "position", "case_id"])
+    across = [at + 0.02 * (n % 9 - 4) for n in range(len(ordered))]
+    passed = list(ordered["outcome"] == "pass")
+    for right, shape in ((True, mark), (False, "x")):
+        chosen = [n for n, is_right in enumerate(passed) if is_right is right]
+        waited = ordered["elapsed_s"].iloc[chosen]
+        axes.plot([across[n] for n in chosen], waited, shape, color=colour, markersize=6, alpha=0.85)
 
 
 def _mean(samples: pd.DataFrame, chosen: pd.Series) -> float | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harnesslib.report.figures.accuracy import WIDE, nothing
 from harnesslib.report.figures.drawing import BAD, CARD, FIRST, GOOD, MUTED, SECOND, look, sheet, shortened
@@ -94,47 +94,16 @@ def _sums(axes: Axes, series: pd.DataFrame) -> None:
 
 def _series(axes: Axes, series: pd.DataFrame, colour: str) -> None:
     new = series["baseline_spec_id"] != series["baseline_spec_id"].shift()
-    for _, stretch in series.groupby(new.cumsum()):
-        first = stretch.iloc[0]
-        axes.fill_between(
-            stretch["cycle"],
-            100 * stretch["baseline_low"],
-            100 * stretch["baseline_high"],
-            color=colour,
-            alpha=0.18,
-            linewidth=0,
-        )
-        axes.errorbar(
-            stretch["cycle"],
-            100 * stretch["baseline_accuracy"],
-            yerr=[
-                100 * (stretch["baseline_accuracy"] - stretch["baseline_low"]),
-                100 * (stretch["baseline_high"] - stretch["baseline_accuracy"]),
-            ],
-            color=colour,
-            linewidth=1,
-            alpha=0.6,
-            fmt="none",
-        )
-        axes.plot(
-            stretch["cycle"],
-            100 * stretch["baseline_accuracy"],
-            "-o",
-            color=colour,
-            markersize=5,
-            markeredgecolor=CARD,
-        )
-        if first["cycle"] != series["cycle"].iloc[0]:
-            axes.axvline(first["cycle"] - 0.5, color=MUTED, linestyle=":", linewidth=1.2)
-        axes.text(
-            first["cycle"] - 0.35,
-            3,
-            shortened(str(first["baseline_model"]), 14),
-            fontsize=9,
-            color=MUTED,
-            rotation=90,
-            va="bottom",
-        )
+    for number, (_, stretch) in enumerate(series.groupby(new.cumsum())):
+        at = stretch["cycle"]
+        value, low, high = (100 * stretch[f"baseline_{name}"] for name in ("accuracy", "low", "high"))
+        axes.fill_between(at, low, high, color=colour, alpha=0.18, linewidth=0)
+        axes.vlines(at, low, high, color=colour, linewidth=1, alpha=0.6)
+        axes.plot(at, value, "-o", color=colour, markersize=5, markeredgecolor=CARD)
+        if number:
+            axes.axvline(at.iloc[0] - 0.5, color=MUTED, linestyle=":", linewidth=1.2)
+        name: Any = {"fontsize": 9, "color": MUTED, "rotation": 90, "va": "bottom"}
+        axes.text(at.iloc[0] - 0.35, 3, shortened(str(stretch["baseline_model"].iloc[0]), 14), **name)
 
 
 def _cycle_axis(axes: Axes, frame: pd.DataFrame) -> None:
