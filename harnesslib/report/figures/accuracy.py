@@ -177,7 +177,13 @@ def cases(samples: pd.DataFrame, by: str = "model", most: int = _MOST_CASES) -> 
     with look("cases"):
         height = 1.2 + 0.17 * len(order)
         drawing = sheet(
-            "cases", description, width=WIDE + 0.5, height=height, sides=(2.7, 0.1), panels=len(arms)
+            "cases",
+            description,
+            width=WIDE + 0.5,
+            height=height,
+            sides=(2.7, 0.1),
+            panels=len(arms),
+            above=0.35,
         )
         for axes, name in zip(drawing.axes, arms, strict=True):
             _panel(axes, shown[shown[by] == name], {case: place for place, case in enumerate(order)})

@@ -38,6 +38,7 @@ def baseline(cycles: pd.DataFrame) -> Figure:
             width=WIDE + 0.6,
             height=3.3,
             panels=len(phases),
+            above=0.35,
         )
         for place, (axes, phase) in enumerate(zip(drawing.axes, phases, strict=True)):
             _series(axes, known[known["phase"] == phase], _COLOURS[place % len(_COLOURS)])
@@ -63,7 +64,9 @@ def drift(scores: pd.DataFrame) -> Figure:
     alarms = scores[scores["alarm"]]
     said = ", ".join(f"{row.phase} in cycle {row.cycle}" for row in alarms.itertuples()) or "none"
     with look("drift"):
-        drawing = sheet("drift", f"Drift alarms: {said}.", width=WIDE + 0.6, height=3.1, panels=len(phases))
+        drawing = sheet(
+            "drift", f"Drift alarms: {said}.", width=WIDE + 0.6, height=3.1, panels=len(phases), above=0.35
+        )
         reach = 1.6 * max(LIMIT, scores[["worse", "better"]].max().max(), scores["z"].abs().max())
         for axes, phase in zip(drawing.axes, phases, strict=True):
             mine = scores[scores["phase"] == phase].sort_values("cycle")
