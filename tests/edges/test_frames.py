@@ -179,7 +179,8 @@ def test_a_cycle_row_holds_the_baseline_as_the_summary_says():
 def test_a_decision_row_says_what_became_of_it():
     frame = hl.load_decisions(EXAMPLE)
     promoted = frame[frame["verdict"] == "PROMOTE"]
-    assert {"kept"} == set(promoted["proof"])
+    assert len(promoted)
+    assert set(promoted["proof"]) <= {"kept", "taken_back"}
     assert promoted["credited"].notna().all()
     assert frame[frame["verdict"] != "PROMOTE"]["credited"].isna().all()
     assert (frame["gates_passed"] + frame["gates_failed"] + frame["gates_unknown"]).equals(frame["gates"])
