@@ -15,8 +15,10 @@ Turns = tuple[tuple[Call, ...], ...]
 _FACTS = ("model", "stage", "outcome", "detail", "repeat", "seed", "started_at", "run_id")
 
 
-def conversation(sample: Mapping[str, Any], case: Case | None) -> Section:
+def conversation(sample: Mapping[str, Any], case: Case | None, *, changed: bool = False) -> Section:
     """Return a sample turn by turn; `case` is none where its suite no longer holds it.
+
+    `changed` says that the suite is not the one that was asked: the question may have been another.
 
     Everything that a model said is escaped.
     """
@@ -27,6 +29,8 @@ def conversation(sample: Mapping[str, Any], case: Case | None) -> Section:
     ]
     if asked is None:
         blocks.insert(0, paragraph("The suite no longer holds this case, so its question can't be shown."))
+    elif changed:
+        blocks.insert(0, paragraph("The suite has changed since, so the question may have been another."))
     answer = sample["text"] or "no text"
     facts = ((name, sample[name], name in {"seed", "run_id"}) for name in _FACTS)
     closing = (tag("h4", "What it said at the end"), tag("blockquote", answer), definitions(facts))

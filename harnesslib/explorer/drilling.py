@@ -15,7 +15,7 @@ from harnesslib.workspace import Workspace, nearest
 if TYPE_CHECKING:
     import pandas as pd
 
-    from harnesslib.records import Case, Suite
+    from harnesslib.records import Suite
 
 _PROMOTED_FIRST = {"PROMOTE": 0, "REJECT": 1, "HOLD": 2}
 
@@ -53,7 +53,7 @@ class Explorer:
         self._place = Workspace(
             nearest(str(workspace) if isinstance(workspace, str) else workspace.__fspath__())
         )
-        self._suites: dict[str, Suite] = {}
+        self._suites: dict[str, Suite | None] = {}
         self.choose()
 
     def choose(self, decision: str = "", case: str = "", sample: int = 0) -> Explorer:
@@ -110,7 +110,11 @@ class Explorer:
         if self.samples.empty:
             return section("conversation", "Conversation", gap("No sample stands behind this decision."))
         row = {str(name): value for name, value in self.samples.iloc[self.sample].items()}
-        return conversation(row, self._case(str(row["phase"]), self.case))
+        suite = self._suite(str(row["phase"]))
+        case = next((case for case in suite.cases if case.id == self.case), None) if suite else None
+        hashes = set(self._cycles[self._cycles["phase"] == row["phase"]]["suite_hash"])
+        changed = suite is not None and suite.content_hash not in hashes
+        return conversation(row, case, changed=changed)
 
     def panel(self) -> Any:  # noqa: ANN401 - a widget, or its static state
         """Return the whole way down as controls; without ipywidgets, or on paper, the present choice."""
@@ -124,11 +128,12 @@ class Explorer:
         baseline = here[here["spec_id"].isin(cycle["baseline_spec_id"])]
         return here[here["model"] == self.decision["model"]], baseline
 
-    def _case(self, phase: str, case_id: str) -> Case | None:
+    def _suite(self, phase: str) -> Suite | None:
+        """Return the suite as it is now; none where ``harness.toml`` no longer has the phase."""
         if phase not in self._suites:
-            name = self._cycles[self._cycles["phase"] == phase]["suite"].iloc[0]
-            self._suites[phase] = load_suite(str(name), root=self._place.root)
-        return next((case for case in self._suites[phase].cases if case.id == case_id), None)
+            found = self._place.config.harness().phases.get(phase)
+            self._suites[phase] = load_suite(found.suite, root=self._place.root) if found else None
+        return self._suites[phase]
 
 
 def explore(workspace: str | PathLike[str] = ".", run: str = "last") -> Explorer:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from os import PathLike
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 from harnesslib.errors import DataError, InputError
 from harnesslib.frames import columns
@@ -164,6 +164,8 @@ def _readable(
     store: RunStore, ids: Sequence[str], read_one: Callable[[str], Any], damaged: Damaged
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """Return what was read, by run, and why others could not be."""
+    if damaged not in get_args(Damaged):
+        raise InputError(f"damaged='{damaged}': expected 'raise' or 'leave_out'")
     kept: dict[str, Any] = {}
     left_out: dict[str, str] = {}
     for run_id in ids:

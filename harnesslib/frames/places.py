@@ -7,7 +7,8 @@ from html import escape
 from pathlib import Path
 
 from harnesslib.errors import InputError
-from harnesslib.workspace import HARNESS_FILE, Workspace, nearest
+from harnesslib.frames.loading import load_runs
+from harnesslib.workspace import HARNESS_FILE, nearest
 
 EXAMPLE = "example"
 
@@ -73,7 +74,7 @@ def _example(words: str) -> Place:
 
 
 def _counted(root: Path, kind: str | None) -> str:
-    done = [m for m in Workspace(root).runs.manifests() if m.status == "done" and kind in {None, m.kind}]
-    kinds = [manifest.kind for manifest in done]
-    counts = [(kinds.count(name), name) for name in dict.fromkeys(sorted(kinds))]
+    runs = load_runs(root)
+    done = [str(name) for name in runs[runs["status"] == "done"]["kind"] if kind in {None, name}]
+    counts = [(done.count(name), name) for name in sorted(set(done))]
     return " and ".join(f"{count} finished {name}{'' if count == 1 else 's'}" for count, name in counts)

@@ -132,6 +132,16 @@ def test_a_damaged_run_can_be_left_out_and_is_named(name, place):
     assert len(frame)
 
 
+def test_what_becomes_of_damage_must_be_one_of_two_words():
+    with pytest.raises(InputError, match="expected 'raise' or 'leave_out'"):
+        hl.load_cycles(EXAMPLE, damaged="leave")
+
+
+def test_a_damaged_manifest_does_not_hide_the_other_runs(place):
+    (cycle_of(place) / "manifest.json").write_text("{")
+    assert "place: 4 finished cycles and 1 finished run." == repr(hl.find_runs(place))
+
+
 def test_the_cycles_after_a_damaged_one_keep_their_numbers(place):
     (cycle_of(place) / "manifest.json").write_text("{")
     assert [2, 3, 4, 5] == list(hl.load_cycles(place, damaged="leave_out")["cycle"])

@@ -133,6 +133,14 @@ def test_the_way_down_ends_at_a_conversation_that_failed():
     assert "<b>did: </b>" in shown
 
 
+def test_a_suite_that_has_changed_since_is_said(tmp_path):
+    place = shutil.copytree(EXAMPLE, tmp_path / "mine")
+    harness = (place / "harness.toml").read_text("utf-8")
+    (place / "harness.toml").write_text(harness.replace("atomic-quick", "atomic"), "utf-8")
+    assert "The suite has changed since" in hl.explore(place).conversation.html
+    assert "The suite has changed since" not in hl.explore(EXAMPLE).conversation.html
+
+
 def test_a_decision_and_a_case_can_be_chosen_and_what_is_not_there_is_said():
     explorer = hl.explore(EXAMPLE, hl.load_cycles(EXAMPLE)["run_id"].iloc[0])
     explorer.choose("atomic-promote-eager", explorer.cases["case_id"].iloc[3], sample=99)
