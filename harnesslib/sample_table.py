@@ -21,6 +21,7 @@ _KINDS = {
     str: "VARCHAR",
     bool: "BOOLEAN",
     int: "BIGINT",
+    int | None: "BIGINT",
     float: "DOUBLE",
     float | None: "DOUBLE",
     datetime: "TIMESTAMPTZ",
@@ -52,6 +53,9 @@ DEFAULTS = {
     if field.default not in {None, msgspec.NODEFAULT}
 }
 """Column -> SQL for what the record says where nothing was written."""
+
+UNSURE_COUNTS = tuple(f.name for f in msgspec.structs.fields(Sample) if f.type == int | None)
+"""Whole numbers that may be unknown: pandas would make floats of them where one is."""
 
 _LARGEST_LINE_BYTES = 256 * 1024 * 1024
 
@@ -108,6 +112,7 @@ def _frame(connection: duckdb.DuckDBPyConnection, source: str, equal: Mapping[st
     query = f"SELECT {chosen} FROM {source} WHERE {where}"  # noqa: S608 - own names, values are bound
     found = connection.execute(query, dict(equal)).fetchnumpy()
     frame = pd.DataFrame(found, columns=list(COLUMNS))
+    frame = frame.astype(dict.fromkeys(UNSURE_COUNTS, "Int64"))
     frame["started_at"] = pd.to_datetime(frame["started_at"]).dt.tz_localize("UTC")
     return frame
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from harnesslib.ports import Clock, Events
-from harnesslib.records import Sample, SampleKey, Standing
+from harnesslib.records import Sample, Standing
 
 SAME_FAILURES = 10
 PROGRESS_INTERVAL_S = 0.1
@@ -16,37 +16,55 @@ STANDINGS_INTERVAL_S = 1.0
 class Breaker:
     """Tells an endpoint's outage from samples.
 
-    Infrastructure failures of the same kind in a row are held back. When another result follows they were
-    samples, and may be journalled; when `limit` is reached they were the outage, and will be taken again.
+    Infrastructure failures of the same kind in a row are held back. When another result follows, or the round
+    ends, they were samples and may be journalled; when `limit` is reached they were the outage, and will be
+    taken again.
     """
 
     def __init__(self, limit: int = SAME_FAILURES) -> None:
         self.limit = limit
-        self.held: list[Sample] = []
+        self._held: list[Sample] = []
+        self._row: list[tuple[str, str]] = []
 
     @property
     def tripped(self) -> bool:
         """Whether the endpoint is out."""
-        return len(self.held) >= self.limit
+        return len(self._row) >= self.limit
+
+    @property
+    def models(self) -> frozenset[str]:
+        """The models that failed in a row."""
+        return frozenset(model for model, _ in self._row)
+
+    @property
+    def detail(self) -> str:
+        """The last failure, in words; "" without one."""
+        return self._row[-1][1] if self._row else ""
 
     def admit(self, sample: Sample) -> list[Sample]:
         """Take note of a sample; returns the samples that may be journalled now."""
         if sample.outcome != "infra_error":
-            return [*self.release(), sample]
-        released = [] if self._continues(sample) else self.release()
-        self.held.append(sample)
+            return [*self.pardon(), sample]
+        released = [] if self._continues(sample) else self.pardon()
+        self._held.append(sample)
+        self._row.append((sample.model, sample.detail))
         return released
 
+    def pardon(self) -> list[Sample]:
+        """Return what was held back as samples, and begin anew."""
+        self._row = []
+        return self.release()
+
     def release(self) -> list[Sample]:
-        """Return what was held back; nothing of an outage."""
+        """Return what was held back so far, and go on counting; nothing of an outage."""
         if self.tripped:
             return []
-        released, self.held = self.held, []
+        released, self._held = self._held, []
         return released
 
     def _continues(self, sample: Sample) -> bool:
-        """Whether a failure is of the kind of those held; the part after the colon differs by request."""
-        kinds = {held.detail.partition(":")[0] for held in self.held}
+        """Whether a failure is of the kind of those before; the part after the colon differs by request."""
+        kinds = {detail.partition(":")[0] for _, detail in self._row}
         return self.tripped or kinds <= {sample.detail.partition(":")[0]}
 
 
@@ -59,39 +77,31 @@ class Progress:
         Where it is said, and what time it is.
     state
         What the run is doing.
-    total
-        Samples that this measurement takes.
     taken
-        Samples of the run from before.
-    counted
-        Keys of those of them that belong to this measurement.
+        All samples of the run from before: what they took is counted, too.
     """
 
-    def __init__(
-        self,
-        events: Events,
-        clock: Clock,
-        *,
-        state: str,
-        total: int,
-        taken: Iterable[Sample] = (),
-        counted: Container[SampleKey] = (),
-    ) -> None:
+    def __init__(self, events: Events, clock: Clock, *, state: str, taken: Iterable[Sample] = ()) -> None:
         self._events = events
         self._clock = clock
         self._state = state
-        self._done = 0
-        self._total = total
-        self._requests = 0
-        self._cost = 0.0
+        self._done = self._total = self._requests = 0
+        self._cost: float | None = None
         self._last = self._told = float("-inf")
         self._arms: dict[str, Standing] = {}
         for sample in taken:
-            self._count(sample, measured=sample.key in counted)
+            self._spend(sample)
+
+    def expect(self, total: int, held: Sequence[Sample] = ()) -> None:
+        """Take note of more samples to come, of which `held` were taken before."""
+        self._total += total
+        for sample in held:
+            self._count(sample)
 
     def step(self, sample: Sample) -> None:
         """Count one sample."""
-        self._count(sample, measured=True)
+        self._spend(sample)
+        self._count(sample)
         now = self._clock.monotonic()
         if self._done >= self._total or now - self._last >= PROGRESS_INTERVAL_S:
             self._last = now
@@ -102,11 +112,12 @@ class Progress:
         spent = {"requests": self._requests, "cost": self._cost}
         self._events.emit(self._state, message, self._done, self._total, **spent, **facts)
 
-    def _count(self, sample: Sample, *, measured: bool) -> None:
+    def _spend(self, sample: Sample) -> None:
         self._requests += sample.requests
-        self._cost += sample.cost
-        if not measured:
-            return
+        if sample.cost is not None:
+            self._cost = (self._cost or 0.0) + sample.cost
+
+    def _count(self, sample: Sample) -> None:
         self._done += 1
         if sample.session:
             return  # about the start of a model, not about how good it is

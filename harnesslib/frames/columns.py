@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from harnesslib.sample_table import COLUMNS as STORED
+from harnesslib.sample_table import UNSURE_COUNTS
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Kind: TypeAlias = Literal["text", "yes/no", "whole", "number", "time"]
+Kind: TypeAlias = Literal["text", "yes/no", "whole", "unsure whole", "number", "time"]
 
 _SQL: dict[str, Kind] = {
     "VARCHAR": "text",
@@ -30,6 +31,7 @@ def _kinds(text: str) -> dict[str, Kind]:
 FRAMES: dict[str, dict[str, Kind]] = {
     "samples": {
         **{name: _SQL[kind] for name, kind in STORED.items()},
+        **dict.fromkeys(UNSURE_COUNTS, "unsure whole"),
         **_kinds("served:f skilled:f"),
     },
     "runs": _kinds(
@@ -60,6 +62,7 @@ DTYPES: dict[Kind, str] = {
     "text": "object",
     "yes/no": "bool",
     "whole": "int64",
+    "unsure whole": "Int64",
     "number": "float64",
     "time": "datetime64[us, UTC]",
 }

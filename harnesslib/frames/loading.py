@@ -303,10 +303,11 @@ def _baseline(phase: PhasePlan, plan: Plan, summary: Summary | None) -> Row:
 
 def _used(summary: Summary | None, phase: str) -> Row:
     mine = [item for item in summary.specs if item.spec.phase == phase] if summary else []
+    costs = [item.cost for item in mine if item.cost is not None]
     return {
         "samples": sum(item.samples for item in mine),
         "requests": sum(item.requests for item in mine),
-        "cost": sum(item.cost for item in mine),
+        "cost": sum(costs) if costs else None,
     }
 
 

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from harnesslib.errors import InputError
 from harnesslib.stats import intervals, paired
-from harnesslib.stats.drift import LIMIT, conditional_z, cumulative_sums
+from harnesslib.stats.drift import LIMIT, REFERENCE, SINGLE_LIMIT, cusum, shift
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _NAMES = ("run_id", "spec_id", "model", "requested_model")
 _PROVING = ("verify", "sessions")
-_REFERENCE_CYCLES = 8
 
 
 def rates(samples: pd.DataFrame, by: Sequence[str] = ("phase", "model")) -> pd.DataFrame:
@@ -63,7 +62,7 @@ _RATES = (
 def _rate(group: pd.DataFrame) -> dict[str, Any]:
     quiet = group[~group["wants_call"]]
     answered = group[(~group["cold"]) & (group["latency_s"] > 0)]["latency_s"]
-    tokens = group["input_tokens"] + group["output_tokens"]
+    tokens = (group["input_tokens"] + group["output_tokens"]).dropna().astype(float)
     return {
         "samples": len(group),
         "cases": group["case_id"].nunique(),
@@ -174,7 +173,8 @@ def drift(cycles: pd.DataFrame, samples: pd.DataFrame) -> pd.DataFrame:
     DataFrame
         One row per cycle and phase: `reference_cycles` are those that it is compared with, the first ones
         (eight at the most) since this baseline began on this suite; `z`, the sums `worse` and `better`, and
-        `alarm` where one of them is above the limit. `z` is NaN in the first cycle of a baseline.
+        `alarm` where one of them is above its limit, or this cycle alone is far
+        out. `z` is NaN in the first cycle of a baseline.
     """
     import pandas as pd
 
@@ -197,30 +197,36 @@ def _stretch(stretch: pd.DataFrame, counted: Mapping[Any, pd.DataFrame]) -> list
     rows = []
     for row in stretch.itertuples():
         now = counted.get((row.run_id, row.baseline_spec_id))
-        scores.append(_score(now, earlier))
-        worse, better = cumulative_sums(scores)[-1]
+        score, far = _score(now, earlier)
+        scores.append(score)
+        sums = cusum([0.0 if score is None else score for score in scores])
+        worse, better = sums.lower[-1], sums.upper[-1]
         rows.append(
             {
                 **{name: getattr(row, name) for name in ("run_id", "cycle", "phase", "started_at")},
                 "baseline_model": row.baseline_model,
                 "reference_cycles": len(earlier),
-                "z": float("nan") if scores[-1] is None else scores[-1],
+                "z": float("nan") if score is None else score,
                 "worse": worse,
                 "better": better,
-                "alarm": max(worse, better) > LIMIT,
+                "alarm": far or max(worse, better) > LIMIT,
             }
         )
-        if now is not None and len(earlier) < _REFERENCE_CYCLES:
+        if now is not None and len(earlier) < REFERENCE:
             earlier.append(now)
     return rows
 
 
-def _score(now: pd.DataFrame | None, earlier: Sequence[pd.DataFrame]) -> float | None:
+def _score(now: pd.DataFrame | None, earlier: Sequence[pd.DataFrame]) -> tuple[float | None, bool]:
+    """Return the score of a cycle, and whether it is an alarm by itself."""
     import pandas as pd
 
     if now is None or not earlier:
-        return None
+        return None, False
     reference = pd.concat(earlier).groupby(level=0).sum().add_suffix("_then")
     both = now.join(reference, how="inner")
     both = both[(both["count"] > 0) & (both["count_then"] > 0)]
-    return conditional_z(both["sum"], both["count"], both["sum_then"], both["count_then"])
+    counts = (both["sum"], both["count"], both["sum_then"], both["count_then"])
+    worse, better = shift(*counts, "worse"), shift(*counts, "better")
+    far = any(one.p_value is not None and one.p_value <= SINGLE_LIMIT for one in (worse, better))
+    return worse.statistic, far

@@ -46,10 +46,19 @@ from harnesslib.records.cycle import (
     Applied as Applied,
 )
 from harnesslib.records.cycle import (
+    Confirmation as Confirmation,
+)
+from harnesslib.records.cycle import (
+    Confirmed as Confirmed,
+)
+from harnesslib.records.cycle import (
     CycleOutcome as CycleOutcome,
 )
 from harnesslib.records.cycle import (
     CycleRecords as CycleRecords,
+)
+from harnesslib.records.cycle import (
+    Ending as Ending,
 )
 from harnesslib.records.cycle import (
     Event as Event,
@@ -62,6 +71,9 @@ from harnesslib.records.cycle import (
 )
 from harnesslib.records.cycle import (
     Plan as Plan,
+)
+from harnesslib.records.cycle import (
+    Screened as Screened,
 )
 from harnesslib.records.cycle import (
     Selection as Selection,
@@ -100,10 +112,16 @@ from harnesslib.records.evidence import (
     GateResult as GateResult,
 )
 from harnesslib.records.evidence import (
+    LookResult as LookResult,
+)
+from harnesslib.records.evidence import (
     Recommendation as Recommendation,
 )
 from harnesslib.records.evidence import (
     SessionComparison as SessionComparison,
+)
+from harnesslib.records.evidence import (
+    Significance as Significance,
 )
 from harnesslib.records.evidence import (
     SpecSummary as SpecSummary,

@@ -198,8 +198,8 @@ def sample(number: int, *, model: str = "m", outcome: str = "pass", session: int
 def test_a_measurement_tells_how_its_arms_stand_and_what_the_run_has_used():
     events, clock = MemoryEvents(), FakeClock()
     before = (sample(1), sample(2, outcome="wrong"), sample(3))
-    counted = {before[0].key, before[1].key}
-    progress = Progress(events, clock, state="screen", total=4, taken=before, counted=counted)
+    progress = Progress(events, clock, state="screen", taken=before)
+    progress.expect(4, before[:2])
     progress.step(sample(4, outcome="infra_error"))
     progress.step(sample(5, session=1))
     assert ("screen", "4 of 4 samples", 4, 4) == events.said[-1]

@@ -56,7 +56,7 @@ def drift(scores: pd.DataFrame) -> Figure:
     """Return the score of each cycle and the cumulative sums of it, one panel per phase.
 
     `scores` is as from `harnesslib.drift`: `cycle`, `phase`, `z`, `worse`, `better`. The dashed lines are the
-    limits: a sum beyond one is an alarm. What has become worse is drawn downwards.
+    limits of the sums. What has become worse is drawn downwards.
     """
     if scores.empty or scores["z"].isna().all():
         return nothing("drift", "Drift needs two cycles with the same baseline on the same suite.")
