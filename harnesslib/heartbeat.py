@@ -70,12 +70,12 @@ class Beating:
         self._thread.join()
         self._path.unlink(missing_ok=True)
 
-    def emit(self, state: str, message: str, done: int = 0, total: int = 0) -> None:
+    def emit(self, state: str, message: str, done: int = 0, total: int = 0, **facts: Any) -> None:  # noqa: ANN401 - fields of an event
         """Say something."""
         self._last = msgspec.structs.replace(
             self._last, state=state, message=message, done=done, total=total, said_at=self._now()
         )
-        self._events.emit(state, message, done, total)
+        self._events.emit(state, message, done, total, **facts)
 
     def _beat(self) -> None:
         while True:

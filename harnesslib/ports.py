@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import TracebackType
-from typing import Protocol, Self, TypeVar
+from typing import Any, Protocol, Self, TypeVar
 
 from harnesslib.records import (
     ChatRequest,
@@ -189,8 +189,8 @@ class NoProposals:
 class Events(Protocol):
     """Progress for whoever watches."""
 
-    def emit(self, state: str, message: str, done: int = 0, total: int = 0) -> None:
-        """Say something."""
+    def emit(self, state: str, message: str, done: int = 0, total: int = 0, **facts: Any) -> None:  # noqa: ANN401
+        """Say something; `facts` are further fields of the Event record."""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -103,13 +103,17 @@ class RunStore:
             )
         return decode(data, Manifest, str(path))
 
-    def manifests(self) -> tuple[Manifest, ...]:
-        """Return all manifests, oldest first."""
+    def ids(self) -> tuple[str, ...]:
+        """Return the ids of all runs, whatever state their files are in; an id begins with its time."""
         if not self.folder.exists():
             return ()
         with speaking(self.folder, "list"):
-            ids = [path.parent.name for path in self.folder.glob(f"*/{MANIFEST}")]
-        found = [self.manifest(run_id) for run_id in ids if _RUN_ID.fullmatch(run_id)]
+            names = [path.parent.name for path in self.folder.glob(f"*/{MANIFEST}")]
+        return tuple(sorted(name for name in names if _RUN_ID.fullmatch(name)))
+
+    def manifests(self) -> tuple[Manifest, ...]:
+        """Return all manifests, oldest first."""
+        found = [self.manifest(run_id) for run_id in self.ids()]
         return tuple(sorted(found, key=lambda manifest: (manifest.started_at, manifest.run_id)))
 
     def latest(self, kind: str | None = None, status: str | None = None) -> Manifest | None:
@@ -168,6 +172,12 @@ class RunStore:
             copy = Path(temporary) / JOURNAL
             copy.write_bytes(b"".join(line + b"\n" for line in lines))
             return sample_table.read_frame(copy)
+
+    def load_sealed_frame(self, run_ids: Sequence[str], **equal: str) -> pd.DataFrame:
+        """Return the samples of sealed runs as one frame, only those whose columns are `equal` to these."""
+        from harnesslib import sample_table
+
+        return sample_table.read_tables([self.path(run_id) / TABLE for run_id in run_ids], **equal)
 
     def event_log(self, run_id: str) -> EventLog:
         """Return the progress log of a run."""

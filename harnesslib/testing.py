@@ -359,14 +359,16 @@ class MemoryLocks:
 
 
 class MemoryEvents:
-    """What was said: (state, message, done, total)."""
+    """What was said: (state, message, done, total), and in `facts` what came with it."""
 
     def __init__(self) -> None:
         self.said: list[tuple[str, str, int, int]] = []
+        self.facts: list[dict[str, Any]] = []
 
-    def emit(self, state: str, message: str, done: int = 0, total: int = 0) -> None:
+    def emit(self, state: str, message: str, done: int = 0, total: int = 0, **facts: Any) -> None:  # noqa: ANN401
         """Say something."""
         self.said.append((state, message, done, total))
+        self.facts.append(facts)
 
 
 def memory_effects(

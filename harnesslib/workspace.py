@@ -39,8 +39,6 @@ from harnesslib.suites import load_suite
 from harnesslib.system_clock import SystemClock
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from harnesslib.meta_harness_loop import Cycle
 
 HARNESS_FILE = "harness.toml"
@@ -284,7 +282,7 @@ class Workspace:
 class NoEvents:
     """Nobody watches."""
 
-    def emit(self, state: str, message: str, done: int = 0, total: int = 0) -> None:
+    def emit(self, state: str, message: str, done: int = 0, total: int = 0, **facts: Any) -> None:  # noqa: ANN401
         """Say nothing."""
 
 
@@ -367,8 +365,3 @@ def _cycle(effects: Effects, run_id: str) -> Cycle:
     from harnesslib.meta_harness_loop import Cycle
 
     return Cycle(effects, run_id)
-
-
-def load_samples(root: Path | str, run_id: str) -> pd.DataFrame:
-    """Return a run's samples as a tidy frame, one row per sample, columns as in the Sample record."""
-    return Workspace(nearest(root)).runs.load_samples_frame(run_id)

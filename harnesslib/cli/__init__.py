@@ -26,6 +26,7 @@ _COMMANDS = {
     "init": ("harnesslib.cli.setting_up", "Make a workspace."),
     "lock": ("harnesslib.cli.locks", "Show who holds the locks, and clear what a dead holder left."),
     "log": ("harnesslib.cli.log", "Show, verify and rotate the audit log."),
+    "notebook": ("harnesslib.cli.notebooks", "List and run the notebooks that look at results."),
     "plan": ("harnesslib.cli.looking", "Show what the next cycle would measure, and what that may take."),
     "report": ("harnesslib.cli.cycles", "Render a cycle's HTML report again."),
     "routes": ("harnesslib.cli.routes", "Show which model serves what and why, go back, or export it."),

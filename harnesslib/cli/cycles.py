@@ -289,11 +289,20 @@ def _known_sections(place: Workspace, run_id: str) -> tuple[Section, ...]:
 
 def notebook_path(name: str) -> Path:
     """Return a notebook that comes with the package: in the wheel, or beside a source checkout."""
+    folder = notebook_folder()
+    if (folder / f"{name}.ipynb").is_file():
+        return folder / f"{name}.ipynb"
+    known = ", ".join(sorted(path.stem for path in folder.glob("*.ipynb")))
+    raise InputError(f"notebook '{name}': there is none of that name; there are: {known}")
+
+
+def notebook_folder() -> Path:
+    """Return where the notebooks of the package lie."""
     package = Path(__file__).resolve().parent.parent
     for folder in (package / "_notebooks", package.parent / "notebooks"):
-        if (folder / f"{name}.ipynb").is_file():
-            return folder / f"{name}.ipynb"
-    raise InputError(f"notebook '{name}' is not installed; reinstall harnesslib")
+        if (folder / "cycle.ipynb").is_file():
+            return folder
+    raise InputError("the notebooks are not installed; reinstall harnesslib")
 
 
 def cycles_in_words(results: CyclesResult) -> str:

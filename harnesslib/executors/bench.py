@@ -81,7 +81,7 @@ class Bench:
         self._waiting: list[Sample] = []
         self._writing = asyncio.Lock()
         self.warm_ups: list[WarmUp] = []
-        self.progress = Progress(effects.events, effects.clock, state=state)
+        self.progress = Progress(effects.events, effects.clock, state=state, taken=self._taken.values())
         self._gates = {
             name: Gate(name, self._harness.endpoints[name].concurrency, effects.clock, self.progress.say)
             for name in self._breakers
@@ -97,7 +97,8 @@ class Bench:
 
     def expect(self, assignments: Sequence[Assignment]) -> None:
         """Count samples that are to be taken into the progress that is shown."""
-        self.progress.expect(len(assignments), len(assignments) - len(self.missing(assignments)))
+        held = (self._taken.get(job.key) for job in assignments)
+        self.progress.expect(len(assignments), [sample for sample in held if sample])
 
     def missing(self, assignments: Iterable[Assignment]) -> tuple[Assignment, ...]:
         """Return the assignments that the journal does not hold yet."""
@@ -257,7 +258,7 @@ class Bench:
         for sample in samples:
             self._journal.append(sample)
             self._taken[sample.key] = sample
-            self.progress.step()
+            self.progress.step(sample)
 
 
 @contextmanager

@@ -100,6 +100,9 @@ from harnesslib.records.cycle import (
     Skipped as Skipped,
 )
 from harnesslib.records.cycle import (
+    Standing as Standing,
+)
+from harnesslib.records.cycle import (
     TruthRow as TruthRow,
 )
 from harnesslib.records.evidence import (

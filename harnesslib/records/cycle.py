@@ -149,14 +149,35 @@ class Manifest(Record):
     schema_version: int = 1
 
 
+class Standing(Record):
+    """How one arm stands while it is measured: `passes` of `calls` samples that count."""
+
+    phase: str
+    model: str
+    spec_id: str
+    passes: int
+    calls: int
+
+
 class Event(Record):
-    """One line of ``events.jsonl``: progress for whoever watches."""
+    """One line of ``events.jsonl``: progress for whoever watches.
+
+    `done` of `total` samples of the state; `round` of `rounds` where it has any. `requests` and `cost` are
+    those of the whole run so far, none where nothing is said of them. `standings` are the arms measured now.
+    `dropped` names an arm that is not measured any further; the message says why.
+    """
 
     time: datetime
     state: str
     message: str
     done: int = 0
     total: int = 0
+    round: int = 0
+    rounds: int = 0
+    requests: int | None = None
+    cost: float | None = None
+    standings: tuple[Standing, ...] = ()
+    dropped: str = ""
 
 
 class TruthRow(Record):
