@@ -36,6 +36,10 @@ SOURCES = [
 PURE = (
     "conclusions",
     "config_view",
+    "exports/bundle",
+    "exports/every_eval_ever",
+    "exports/inspect_log",
+    "exports/junit",
     "harness_feedback_loop",
     "litellm_config",
     "parsers",

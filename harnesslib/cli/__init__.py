@@ -21,6 +21,7 @@ _COMMANDS = {
     "decide": ("harnesslib.cli.deciding", "Say what a cycle decided, gate by gate."),
     "demo": ("harnesslib.cli.cycles", "Make a demo workspace if there is none, and run one cycle in it."),
     "doctor": ("harnesslib.cli.setting_up", "Check the workspace and everything it needs."),
+    "export": ("harnesslib.cli.exporting", "Write a run in a form that another tool reads."),
     "init": ("harnesslib.cli.setting_up", "Make a workspace."),
     "lock": ("harnesslib.cli.locks", "Show who holds the locks, and clear what a dead holder left."),
     "log": ("harnesslib.cli.log", "Show, verify and rotate the audit log."),
