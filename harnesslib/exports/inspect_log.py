@@ -160,6 +160,7 @@ def _sample(sample: Sample, epoch: int, arm: Arm, case: Case | None) -> dict[str
         "target": _target(case) if case else "",
         "messages": list(_messages(sample, case)),
         "output": _output(sample),
+        "events": list(_events(sample, case)),
         "metadata": _metadata(sample),
         "model_usage": {sample.served_model or sample.model: _usage((sample,))},
         "started_at": sample.started_at.isoformat(),
@@ -237,6 +238,23 @@ def _output(sample: Sample) -> dict[str, Any]:
     if sample.latency_s is not None:
         made["time"] = sample.latency_s
     return made | {"usage": _usage((sample,))}
+
+
+def _events(sample: Sample, case: Case | None) -> Iterator[dict[str, Any]]:
+    """Yield the last request, from which Inspect's frame of messages is made."""
+    if sample.turns:
+        yield {
+            "event": "model",
+            "uuid": _message_id(sample, len(sample.turns), "event"),
+            "timestamp": sample.started_at.isoformat(),
+            "working_start": 0.0,
+            "model": sample.served_model or sample.model,
+            "input": list(_messages(sample, case))[:-1],
+            "tools": [],
+            "tool_choice": "auto",
+            "config": {},
+            "output": _output(sample),
+        }
 
 
 def _message_id(sample: Sample, turn: int, role: str) -> str:
