@@ -43,7 +43,7 @@ def logs(records, tmp_path_factory) -> Path:
 
 
 def test_inspect_lists_and_reads_every_log(logs):
-    log_module = pytest.importorskip("inspect_ai.log", reason="inspect-ai is not installed")
+    log_module = pytest.importorskip("inspect_ai.log", reason="inspect-ai is not installed: ./run interop")
     listed = log_module.list_eval_logs(str(logs))
     assert len(list(logs.iterdir())) == len(listed)
     for info in listed:
@@ -53,7 +53,7 @@ def test_inspect_lists_and_reads_every_log(logs):
 
 
 def test_inspect_scores_what_we_scored(logs, records):
-    log_module = pytest.importorskip("inspect_ai.log", reason="inspect-ai is not installed")
+    log_module = pytest.importorskip("inspect_ai.log", reason="inspect-ai is not installed: ./run interop")
     read = [log_module.read_eval_log(info) for info in log_module.list_eval_logs(str(logs))]
     right = sum(
         sample.scores["harnesslib"].value == "C" for log in read for sample in log.samples if sample.scores
@@ -69,7 +69,7 @@ def test_inspect_scores_what_we_scored(logs, records):
 
 
 def test_inspect_makes_its_frames(logs, records):
-    analysis = pytest.importorskip("inspect_ai.analysis", reason="inspect-ai is not installed")
+    analysis = pytest.importorskip("inspect_ai.analysis", reason="inspect-ai is not installed: ./run interop")
     assert len(list(logs.iterdir())) == len(analysis.evals_df(str(logs), quiet=True))
     samples = analysis.samples_df(str(logs), quiet=True)
     assert len(records.samples) == len(samples)
@@ -80,7 +80,7 @@ def test_inspect_makes_its_frames(logs, records):
 
 
 def test_inspect_writes_it_again_without_a_difference(logs, tmp_path):
-    log_module = pytest.importorskip("inspect_ai.log", reason="inspect-ai is not installed")
+    log_module = pytest.importorskip("inspect_ai.log", reason="inspect-ai is not installed: ./run interop")
     log = log_module.read_eval_log(log_module.list_eval_logs(str(logs))[0])
     log_module.write_eval_log(log, str(tmp_path / "again.eval"))
     again = log_module.read_eval_log(str(tmp_path / "again.eval"))
@@ -88,7 +88,9 @@ def test_inspect_writes_it_again_without_a_difference(logs, tmp_path):
 
 
 def test_every_eval_ever_accepts_every_document(records, tmp_path):
-    schema = pytest.importorskip("every_eval_ever.schema", reason="every-eval-ever is not installed")
+    schema = pytest.importorskip(
+        "every_eval_ever.schema", reason="every-eval-ever is not installed: ./run interop"
+    )
     import jsonschema
 
     check = jsonschema.Draft7Validator(schema.schema_json())
@@ -98,7 +100,7 @@ def test_every_eval_ever_accepts_every_document(records, tmp_path):
 
 
 def test_mlflow_keeps_a_run_once_with_its_numbers_and_files(records, tmp_path, monkeypatch):
-    mlflow = pytest.importorskip("mlflow", reason="mlflow is not installed")
+    mlflow = pytest.importorskip("mlflow", reason="mlflow is not installed: ./run interop")
     monkeypatch.chdir(tmp_path)
     folder = tmp_path / "run"
     folder.mkdir()
@@ -118,7 +120,7 @@ def test_mlflow_keeps_a_run_once_with_its_numbers_and_files(records, tmp_path, m
 
 
 def test_a_store_that_mlflow_refuses_is_one_sentence(tmp_path, monkeypatch, capsys):
-    pytest.importorskip("mlflow", reason="mlflow is not installed")
+    pytest.importorskip("mlflow", reason="mlflow is not installed: ./run interop")
     monkeypatch.chdir(tmp_path)
     assert 0 == main(["init", "--demo", str(tmp_path)])
     assert 2 == main(["export", "mlflow", "--tracking-uri", "nonsense://x"])
