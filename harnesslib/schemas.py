@@ -12,6 +12,7 @@ from harnesslib.records import (
     Decisions,
     Feedback,
     HarnessConfig,
+    ImportedFile,
     LogEntry,
     Manifest,
     Plan,
@@ -34,6 +35,7 @@ RECORDS: dict[str, tuple[type, str]] = {
     "decisions": (Decisions, "runs/<id>/decisions.json"),
     "verification": (Verifications, "runs/<id>/verification.json"),
     "outcome": (CycleOutcome, "runs/<id>/outcome.json"),
+    "imported": (ImportedFile, "a file of imported/"),
 }
 """Name -> the record, and the file that it describes."""
 

@@ -22,6 +22,7 @@ _COMMANDS = {
     "demo": ("harnesslib.cli.cycles", "Make a demo workspace if there is none, and run one cycle in it."),
     "doctor": ("harnesslib.cli.setting_up", "Check the workspace and everything it needs."),
     "export": ("harnesslib.cli.exporting", "Write a run in a form that another tool reads."),
+    "import": ("harnesslib.cli.importing", "Keep results of other tools beside your own, for comparison."),
     "init": ("harnesslib.cli.setting_up", "Make a workspace."),
     "lock": ("harnesslib.cli.locks", "Show who holds the locks, and clear what a dead holder left."),
     "log": ("harnesslib.cli.log", "Show, verify and rotate the audit log."),

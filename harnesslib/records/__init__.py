@@ -114,6 +114,12 @@ from harnesslib.records.evidence import (
 from harnesslib.records.evidence import (
     Verifications as Verifications,
 )
+from harnesslib.records.imported import (
+    ImportedFile as ImportedFile,
+)
+from harnesslib.records.imported import (
+    ImportedRow as ImportedRow,
+)
 from harnesslib.records.measure import (
     OUTCOMES as OUTCOMES,
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
@@ -15,6 +16,7 @@ from harnesslib.exports.bundle import bundle
 from harnesslib.exports.every_eval_ever import every_eval_ever
 from harnesslib.exports.inspect_log import inspect_logs
 from harnesslib.exports.mlflow_store import log_to_mlflow
+from harnesslib.imports.store import ImportedResults
 from harnesslib.records import Call
 
 pytestmark = pytest.mark.filterwarnings("default")
@@ -85,6 +87,26 @@ def test_inspect_writes_it_again_without_a_difference(logs, tmp_path):
     log_module.write_eval_log(log, str(tmp_path / "again.eval"))
     again = log_module.read_eval_log(str(tmp_path / "again.eval"))
     assert [sample.scores for sample in log.samples] == [sample.scores for sample in again.samples]
+
+
+def test_what_inspect_writes_can_be_imported(logs, tmp_path):
+    log_module = pytest.importorskip("inspect_ai.log", reason="inspect-ai is not installed: ./run interop")
+    read = [log_module.read_eval_log(info) for info in log_module.list_eval_logs(str(logs))]
+    log = next(each for each in read if "restraint" in each.results.scores[0].metrics)
+    log.results.scores[0].metrics["restraint"].value = float("nan")
+    told = []
+    for name in ("log.eval", "log.json"):
+        log_module.write_eval_log(log, str(tmp_path / name))
+        file = ImportedResults(tmp_path / "imported").add("inspect", tmp_path / name, now=log_now())
+        told.append({row.metric: row.value for row in file.rows})
+    metrics = log.results.scores[0].metrics
+    assert [{"harnesslib/accuracy": metrics["accuracy"].value, "harnesslib/restraint": None}] * 2 == [
+        {name: value for name, value in one.items() if "skill" not in name} for one in told
+    ]
+
+
+def log_now() -> datetime:
+    return datetime(2026, 3, 1, tzinfo=UTC)
 
 
 def test_every_eval_ever_accepts_every_document(records, tmp_path):
