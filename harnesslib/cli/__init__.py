@@ -35,8 +35,8 @@ _COMMANDS = {
 
 _EPILOG = """\b
 Exit codes: 0 done, 2 bad input, 3 nothing promoted (with --require-promote), 4 unreadable data,
-5 audit problem, 6 endpoint, 7 notebook, 75 somebody else is working here,
-124 time limit, 130 interrupted, 138 notebook kernel lost."""
+5 audit problem, 6 endpoint, 7 notebook, 8 a route got worse (with --require-no-regression),
+75 somebody else is working here, 124 time limit, 130 interrupted, 138 notebook kernel lost."""
 
 
 class _Lazy(click.Group):

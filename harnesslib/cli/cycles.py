@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+import msgspec
 
+from harnesslib.cli.gating import Asked, gate_options, judge
 from harnesslib.cli.output import json_option, progress, quiet_option, show, table, workspace_option
 from harnesslib.errors import EXIT_NOT_PROMOTED, HarnessError, InputError, LockedError
-from harnesslib.records import CycleOutcome
+from harnesslib.records import CycleOutcome, PhaseCheck
 from harnesslib.records.base import Record
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ class CycleResult(Record):
     outcome: CycleOutcome
     report: str
     notebook: str
+    checks: tuple[PhaseCheck, ...] = ()
 
 
 @click.command("cycle")
@@ -38,6 +41,7 @@ class CycleResult(Record):
     help="Go on with this cycle ('last' = the newest unfinished).",
 )
 @click.option("--require-promote", is_flag=True, help="Exit with 3 when nothing was promoted and kept.")
+@gate_options
 @click.option("--timeout", "timeout_s", type=click.FloatRange(min=1), help="Stop after so many seconds.")
 @quiet_option
 @json_option
@@ -45,6 +49,9 @@ def cycle_command(
     workspace: Path,
     run_id: str,
     require_promote: bool,
+    require_no_regression: bool,
+    summary: Path | None,
+    junit: Path | None,
     timeout_s: float | None,
     quiet: bool,
     as_json: bool,
@@ -60,9 +67,12 @@ def cycle_command(
     with Workspace(workspace) as place:
         place.require()
         result = run_cycle(place, run_id, timeout_s=timeout_s, quiet=quiet)
+        asked = Asked(require_no_regression, summary, junit)
+        regressed, checks = judge(place, result.outcome.run_id, asked)
+    result = msgspec.structs.replace(result, checks=checks)
     show(result, in_words(result), as_json=as_json)
     improved = result.outcome.status in {"promoted", "partly_kept"}
-    return EXIT_NOT_PROMOTED if require_promote and not improved else 0
+    return regressed or (EXIT_NOT_PROMOTED if require_promote and not improved else 0)
 
 
 @click.command("demo")
@@ -144,8 +154,6 @@ def run_cycle(place: Workspace, run_id: str, *, timeout_s: float | None, quiet: 
 
 def close_failed(place: Workspace, run_id: str, error: HarnessError) -> None:
     """Write down why a cycle failed, and render what there is."""
-    import msgspec
-
     manifest = place.runs.manifest(run_id)
     if manifest.status == "running":
         changes: dict[str, Any] = {"status": "failed", "reason": str(error), "exit_code": error.exit_code}
@@ -158,8 +166,6 @@ def close_failed(place: Workspace, run_id: str, error: HarnessError) -> None:
 
 def _unfinished(place: Workspace, run_id: str) -> str:
     """Return the cycle to go on with, reopened; "" when a new one is wanted."""
-    import msgspec
-
     if not run_id:
         return ""
     unfinished = [m for m in place.runs.manifests() if m.kind == "cycle" and m.status != "done"]

@@ -162,6 +162,12 @@ from harnesslib.records.measure import (
 from harnesslib.records.measure import (
     Stage as Stage,
 )
+from harnesslib.records.regression import (
+    PhaseCheck as PhaseCheck,
+)
+from harnesslib.records.regression import (
+    Reference as Reference,
+)
 from harnesslib.records.routing import (
     AUTO as AUTO,
 )
