@@ -118,6 +118,7 @@ def report_command(run: str, workspace: Path, as_json: bool) -> int:
 def run_cycle(place: Workspace, run_id: str, *, timeout_s: float | None, quiet: bool) -> CycleResult:
     """Run (or go on with) a cycle through its notebook; the report is rendered whatever happens."""
     from harnesslib.notebook_runner import run_notebook
+    from harnesslib.notices import tell_ended
 
     owner = place.locks.owner("cycle")
     if owner:
@@ -149,19 +150,30 @@ def run_cycle(place: Workspace, run_id: str, *, timeout_s: float | None, quiet: 
         raise InputError(
             f"{folder}: the notebook ended without an outcome; was notebooks/cycle.ipynb changed?"
         )
+    say_problems(tell_ended(place, outcome, report))
     return CycleResult(outcome=outcome, report=str(report), notebook=str(folder / "cycle.ipynb"))
 
 
 def close_failed(place: Workspace, run_id: str, error: HarnessError) -> None:
     """Write down why a cycle failed, and render what there is."""
+    from harnesslib.notices import tell_failed
+
     manifest = place.runs.manifest(run_id)
     if manifest.status == "running":
         changes: dict[str, Any] = {"status": "failed", "reason": str(error), "exit_code": error.exit_code}
         place.runs.save_manifest(msgspec.structs.replace(manifest, ended_at=place.clock.now(), **changes))
+    report = None
     if (place.runs.path(run_id) / "cycle.ipynb").is_file():
         report = render(place, run_id)
         click.echo(f"What there is of this cycle: {report}", err=True)
         click.echo(f"Go on with it: harness cycle --resume {run_id}", err=True)
+    say_problems(tell_failed(place, run_id, error, report))
+
+
+def say_problems(problems: tuple[str, ...]) -> None:
+    """Say what went wrong with hooks; it changes no exit code."""
+    for problem in problems:
+        click.echo(f"harness: {problem}", err=True)
 
 
 def _unfinished(place: Workspace, run_id: str) -> str:

@@ -31,6 +31,12 @@ from harnesslib.records.config import (
     HarnessConfig as HarnessConfig,
 )
 from harnesslib.records.config import (
+    HookConfig as HookConfig,
+)
+from harnesslib.records.config import (
+    HookEvent as HookEvent,
+)
+from harnesslib.records.config import (
     ModelConfig as ModelConfig,
 )
 from harnesslib.records.config import (
@@ -56,6 +62,9 @@ from harnesslib.records.cycle import (
 )
 from harnesslib.records.cycle import (
     Manifest as Manifest,
+)
+from harnesslib.records.cycle import (
+    Notice as Notice,
 )
 from harnesslib.records.cycle import (
     PhasePlan as PhasePlan,

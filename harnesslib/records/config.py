@@ -100,6 +100,22 @@ class BudgetConfig(Record):
     max_calls: int = 0
 
 
+HookEvent = Literal["promoted", "rolled_back", "drift", "failed", "held"]
+
+
+class HookConfig(Record):
+    """A program that is told how a cycle ended: the event as JSON on standard input.
+
+    `command` is started without a shell, in the workspace. It sees the environment variables that `env`
+    names, and the few that any program needs.
+    """
+
+    events: tuple[HookEvent, ...]
+    command: tuple[str, ...]
+    timeout_s: float = 30.0
+    env: tuple[str, ...] = ()
+
+
 class HarnessConfig(Record):
     """The whole of ``harness.toml``."""
 
@@ -110,6 +126,7 @@ class HarnessConfig(Record):
     policy: PolicyConfig = PolicyConfig()
     cycle: CycleConfig = CycleConfig()
     budget: BudgetConfig = BudgetConfig()
+    on_event: tuple[HookConfig, ...] = ()
 
     def model(self, model_id: str) -> ModelConfig:
         """Return one model; KeyError when there is none (the config was checked on load)."""

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from harnesslib.records.base import Record
+from harnesslib.records.config import HookEvent
 from harnesslib.records.evidence import Decisions, Feedback, Summary, Verifications
 from harnesslib.records.measure import Sample, Spec
 from harnesslib.records.routing import LogEntry, RoutingConfig
@@ -92,6 +93,21 @@ class Event(Record):
     message: str
     done: int = 0
     total: int = 0
+
+
+class Notice(Record):
+    """What a hook is told; `run_id` and `report` are "" where there is none."""
+
+    event: HookEvent
+    time: datetime
+    workspace: str
+    run_id: str
+    headline: str
+    generation_before: int | None = None
+    generation: int | None = None
+    baselines: dict[str, str] = {}
+    report: str = ""
+    exit_code: int = 0
 
 
 class TruthRow(Record):

@@ -16,6 +16,7 @@ from harnesslib.records import (
     BudgetConfig,
     CycleConfig,
     EndpointConfig,
+    HookConfig,
     ModelConfig,
     PhaseConfig,
     PolicyConfig,
@@ -64,7 +65,8 @@ def test_every_command_stands_in_the_reference(path):
 
 
 @pytest.mark.parametrize(
-    "record", [EndpointConfig, ModelConfig, PhaseConfig, Settings, PolicyConfig, CycleConfig, BudgetConfig]
+    "record",
+    [EndpointConfig, HookConfig, ModelConfig, PhaseConfig, Settings, PolicyConfig, CycleConfig, BudgetConfig],
 )
 def test_every_setting_stands_in_the_reference(record):
     reference = (ROOT / "docs/reference.md").read_text()
