@@ -52,6 +52,7 @@ PURE = (
     "regression",
     "report/view",
     "routing",
+    "schedules",
     "schemas",
     "scoring",
     "self_optimizing_policy",

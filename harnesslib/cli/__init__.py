@@ -29,6 +29,7 @@ _COMMANDS = {
     "report": ("harnesslib.cli.cycles", "Render a cycle's HTML report again."),
     "routes": ("harnesslib.cli.routes", "Show which model serves what and why, go back, or export it."),
     "run": ("harnesslib.cli.measuring", "Measure one model on one phase's suite."),
+    "schedule": ("harnesslib.cli.scheduling", "Print what a scheduler needs for a cycle every day."),
     "serve": ("harnesslib.cli.setting_up", "Serve simulated models over HTTP."),
     "suite": ("harnesslib.cli.measuring", "List and check suites."),
 }
