@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
+from harnesslib import processes
 from harnesslib.cli.gating import Asked, gate_options, judge
 from harnesslib.cli.output import json_option, progress, quiet_option, show, table, workspace_option
 from harnesslib.errors import EXIT_NOT_PROMOTED, HarnessError, InputError, LockedError
@@ -188,7 +189,15 @@ def _unfinished(place: Workspace, run_id: str) -> str:
             f"{', '.join(m.run_id for m in unfinished) or 'none'}"
         )
     place.runs.save_manifest(
-        msgspec.structs.replace(chosen[0], status="running", ended_at=None, reason="", exit_code=None)
+        msgspec.structs.replace(
+            chosen[0],
+            status="running",
+            ended_at=None,
+            reason="",
+            exit_code=None,
+            pid=os.getpid(),
+            pid_started=processes.started(),
+        )
     )
     return chosen[0].run_id
 
