@@ -48,6 +48,7 @@ def examine(place: Workspace) -> tuple[Check, ...]:
         _guard("lock", EXIT_DATA, lambda: _lock(place)),
         _guard("config", EXIT_INPUT, lambda: _fit(place)),
         _guard("runs", EXIT_DATA, lambda: _runs(place)),
+        _guard("processes", EXIT_DATA, lambda: _processes(place)),
         _guard("clock", EXIT_DATA, lambda: _clock(place)),
         _notebooks(),
         _disk(place),
@@ -102,15 +103,20 @@ def _lock(place: Workspace) -> Check:
 
 def _runs(place: Workspace) -> Check:
     left = find_leftovers(place)
-    if left.orphans:
-        found = f"{len(left.pids)} process(es) of runs that are over: {', '.join(map(str, left.pids))}"
-        return Check(name="runs", state="look", finding=found, cure="end them: harness doctor --fix")
     if left.stale:
         found = f"{len(left.stale)} run(s) were killed: {', '.join(left.stale)}"
         cure = f"go on: harness cycle --resume {left.stale[-1]}; or close as lost: harness doctor --fix"
         return Check(name="runs", state="look", finding=found, cure=cure)
     there = len(place.runs.manifests())
     return Check(name="runs", state="good", finding=f"{there} runs, none left half done")
+
+
+def _processes(place: Workspace) -> Check:
+    pids = find_leftovers(place).pids
+    if not pids:
+        return Check(name="processes", state="good", finding="none of a run that is over")
+    found = f"{len(pids)} of runs that are over: pid {', '.join(map(str, pids))}"
+    return Check(name="processes", state="look", finding=found, cure="end them: harness doctor --fix")
 
 
 def _fit(place: Workspace) -> Check:

@@ -84,7 +84,7 @@ def test_a_run_that_is_gone_on_with_belongs_to_the_process_that_does(place):
 
 def test_orphans_of_a_dead_run_are_ended_and_those_of_a_live_one_are_not(place, child, capsys):
     orphan, alive = child(killed_cycle(place)), child(place.new_cycle())
-    found = looked_at(place, capsys=capsys)["runs"]
+    found = looked_at(place, capsys=capsys)["processes"]
     assert str(orphan.pid) in found["finding"]
     assert str(alive.pid) not in found["finding"]
     started = processes.started(orphan.pid)
@@ -95,7 +95,7 @@ def test_orphans_of_a_dead_run_are_ended_and_those_of_a_live_one_are_not(place, 
 
 def test_processes_of_other_workspaces_are_left_alone(place, child, capsys):
     stranger = child("20260102T030405Z-cycle-7f3a")
-    assert "good" == looked_at(place, "--fix", capsys=capsys)["runs"]["state"]
+    assert "good" == looked_at(place, "--fix", capsys=capsys)["processes"]["state"]
     assert stranger.poll() is None
 
 
