@@ -8,7 +8,16 @@ loaded when they are first used, so that importing the package costs nothing.
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # what a type checker sees of the names below
+    from harnesslib import report as report
+    from harnesslib.errors import HarnessError as HarnessError
+    from harnesslib.meta_harness_loop import Cycle as Cycle
+    from harnesslib.router import Router as Router
+    from harnesslib.workspace import load_samples as load_samples
+    from harnesslib.workspace import open_cycle as open_cycle
+    from harnesslib.workspace import open_workspace as open_workspace
 
 __version__ = "0.0.1"
 
@@ -20,7 +29,6 @@ _HOME = {
     "open_cycle": "harnesslib.workspace",
     "open_workspace": "harnesslib.workspace",
     "report": "harnesslib.report",
-    "verify_log": "harnesslib.routing_log",
 }
 
 __all__ = ["__version__", *sorted(_HOME)]  # noqa: PLE0604 - the names are strings
