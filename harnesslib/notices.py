@@ -44,7 +44,7 @@ def tell_ended(place: Workspace, outcome: CycleOutcome, report: Path | None) -> 
             baselines=outcome.baselines,
             report=str(report) if report else "",
         )
-        for event in (*_EVENTS[outcome.status], *_drift(place, outcome.run_id))
+        for event in (*_EVENTS.get(outcome.status, ("held",)), *_drift(place, outcome.run_id))
     ]
     return _told(place, hooks, notices)
 
