@@ -35,17 +35,35 @@ def conclude(
     phases: Collection[str],
     ended_at: datetime,
     truth: tuple[TruthRow, ...] = (),
+    halted: Mapping[str, str] | None = None,
 ) -> CycleOutcome:
-    """Return how a cycle ended, in one sentence and a few numbers; `phases` are those it looked at."""
+    """Return how a cycle ended, in one sentence and a few numbers.
+
+    Parameters
+    ----------
+    decisions, verifications
+        What was decided, and how that held; none = nothing was applied.
+    routing
+        What is in force now.
+    phases
+        Those the cycle looked at.
+    ended_at
+        When it ended.
+    truth
+        For simulated models.
+    halted
+        Phases whose measurement had to stop, for want of sound calls or of budget, and why.
+    """
     baselines = {phase: routing.baselines[phase] for phase in sorted(phases)}
     kept = {item.decision_id for item in verifications.verifications if item.kept} if verifications else set()
     promoted = decisions.promoted
-    status = _status(decisions, len(promoted), len(kept))
+    stopped = halted or {}
+    status = _status(decisions, len(promoted), len(kept), stopped)
     before = verifications.generation_before if verifications else routing.generation
     return CycleOutcome(
         run_id=decisions.run_id,
         ended_at=ended_at,
-        headline=_headline(decisions, kept, verifications, baselines),
+        headline=_headline(decisions, verifications, baselines, stopped),
         status=status,
         generation_before=before,
         generation=routing.generation,
@@ -55,10 +73,9 @@ def conclude(
     )
 
 
-def _status(decisions: Decisions, promoted: int, kept: int) -> Status:
+def _status(decisions: Decisions, promoted: int, kept: int, halted: Mapping[str, str]) -> Status:
     if promoted == 0:
-        open_questions = any(_undecided(decision) for decision in decisions.decisions)
-        return "undecided" if open_questions else "unchanged"
+        return "undecided" if halted or any(map(_undecided, decisions.decisions)) else "unchanged"
     if kept == promoted:
         return "promoted"
     return "partly_kept" if kept else "rolled_back"
@@ -66,33 +83,40 @@ def _status(decisions: Decisions, promoted: int, kept: int) -> Status:
 
 def _undecided(decision: Decision) -> bool:
     """Whether a gate could not be judged for want of sound samples (not: nothing better was found)."""
-    blocking = {"infra_share", "coverage"}
-    return any(gate.name in blocking and gate.verdict != "pass" for gate in decision.gates)
+    blocking, proposed = {"infra_share", "coverage"}, decision.recommendation
+    return proposed.action != "promote" and any(
+        gate.name in blocking and gate.verdict != "pass" for gate in decision.gates
+    )
 
 
 def _headline(
     decisions: Decisions,
-    kept: set[str],
     verifications: Verifications | None,
     baselines: Mapping[str, Baseline],
+    halted: Mapping[str, str],
 ) -> str:
     if not decisions.promoted:
-        return _nothing_changed(decisions, baselines)
+        return _nothing_changed(decisions, baselines, halted)
     proven = {item.decision_id: item for item in verifications.verifications} if verifications else {}
     sentence = "; ".join(
         _change(decision, proven[decision.id].effect.value)
-        if decision.id in kept
+        if decision.id in proven and proven[decision.id].kept
         else f"{decision.recommendation.id} was applied, not confirmed on fresh cases, and rolled back"
         for decision in decisions.promoted
     )
     return f"{sentence[0].upper()}{sentence[1:]}."
 
 
-def _nothing_changed(decisions: Decisions, baselines: Mapping[str, Baseline]) -> str:
+def _nothing_changed(
+    decisions: Decisions, baselines: Mapping[str, Baseline], halted: Mapping[str, str]
+) -> str:
     serving = " and ".join(f"{baseline.spec.model} in {phase}" for phase, baseline in baselines.items())
+    if halted:
+        why = "; ".join(f"{phase}: {reason}" for phase, reason in sorted(halted.items()))
+        return f"Undecided ({why}); {serving} keep serving."
     if not decisions.decisions:
         return f"Nothing was due: every candidate has been tried against {serving}."
-    if any(_undecided(decision) for decision in decisions.decisions):
+    if any(map(_undecided, decisions.decisions)):
         return f"Undecided: too few sound samples to judge every candidate; {serving} keep serving."
     return f"Nothing left to improve: no candidate beats {serving}."
 

@@ -9,12 +9,14 @@ from harnesslib.planning import Tried, tried_in
 from harnesslib.ports import Effects
 from harnesslib.records import (
     Applied,
+    Confirmation,
     CycleOutcome,
     CycleRecords,
     Decisions,
     Feedback,
     Manifest,
     Plan,
+    Selection,
     Summary,
     Verifications,
 )
@@ -68,6 +70,8 @@ def load_records(effects: Effects, run_id: str) -> CycleRecords:
         manifest=runs.manifest(run_id),
         plan=plan,
         samples=runs.samples(run_id),
+        selection=runs.load(run_id, "selection", Selection),
+        confirmation=runs.load(run_id, "confirmation", Confirmation),
         summary=runs.load(run_id, "summary", Summary),
         feedback=runs.load(run_id, "findings", Feedback),
         decisions=runs.load(run_id, "decisions", Decisions),

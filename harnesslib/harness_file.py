@@ -28,9 +28,6 @@ _ENDPOINT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _PHASE_NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 _VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _AT_LEAST_ONE = (
-    "cycle.screen_repeats",
-    "cycle.confirm_repeats",
-    "cycle.verify_repeats",
     "cycle.session_cases",
     "policy.min_samples",
 )
@@ -41,9 +38,11 @@ _NOT_NEGATIVE = (
     "policy.max_variance",
     "policy.review_days",
     "budget.max_calls",
+    "budget.max_cost",
+    "budget.max_minutes",
 )
 _SHARES = ("policy.restraint_floor", "policy.restraint_margin", "policy.max_infra_share")
-_BETWEEN = ("policy.alpha", "policy.verify_alpha")
+_BETWEEN = ("policy.alpha", "policy.verify_alpha", "policy.smallest_gain")
 
 
 def parse(text: bytes, where: str) -> HarnessConfig:
@@ -146,7 +145,7 @@ def _model_problems(config: HarnessConfig) -> Iterator[str]:
 def _price_problems(place: str, model: ModelConfig) -> Iterator[str]:
     for name in ("price_input", "price_output"):
         price = getattr(model, name)
-        if not (math.isfinite(price) and price >= 0):
+        if price is not None and not (math.isfinite(price) and price >= 0):
             yield f"{place}.{name}: got {price}, expected 0 or more"
 
 

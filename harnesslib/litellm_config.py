@@ -118,7 +118,7 @@ def _parameters(
     yield "max_retries", 0
     yield "num_retries", settings.retries
     for name, price in (("input", model.price_input), ("output", model.price_output)):
-        if price:
+        if price is not None:
             yield f"{name}_cost_per_token", price / _PER_MILLION
 
 

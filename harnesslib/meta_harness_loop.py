@@ -24,6 +24,7 @@ from harnesslib.ports import Client, Effects
 from harnesslib.records import (
     AUTO,
     Applied,
+    Confirmation,
     CycleOutcome,
     CycleRecords,
     Decision,
@@ -43,11 +44,11 @@ from harnesslib.records import (
 from harnesslib.summarize import summarize
 
 T = TypeVar("T")
-MEASURED_TO_DECIDE = ("screen", "confirm", "sessions")
+MEASURED_TO_DECIDE = ("screen", "probe", "confirm", "guard", "sessions")
 _SAID = {
     "plan": "who is measured against whom, and what that may cost",
     "selection": "a first look at every candidate beside the baseline",
-    "confirm": "fresh calls for the leaders, alternating with the baseline",
+    "confirmation": "fresh calls for the leaders, alternating with the baseline",
     "summary": "samples to numbers with intervals",
     "findings": "causes, with their evidence",
     "decisions": "every gate about every recommendation",
@@ -81,18 +82,9 @@ class Cycle:
         """Measure everybody a little, and choose whom to look at properly."""
         return self._once("selection", Selection, self._select)
 
-    def confirm(self) -> int:
-        """Measure each phase's leader beside the baseline on fresh calls; returns the samples so far."""
-        plan, selection = self.plan(), self.screen()
-        self._say("confirm", _SAID["confirm"])
-        assignments = supervisor.confirm_assignments(
-            plan, selection.leaders, self.config, self.effects.suites
-        )
-        sessions = supervisor.session_plans(
-            plan.seed, selection.suspects, self.config, self.effects.suites, stage="sessions"
-        )
-        supervisor.measure_all(assignments, sessions, self.effects, run_id=self.run_id, state="confirm")
-        return len(self.effects.runs.samples(self.run_id))
+    def confirm(self) -> Confirmation:
+        """Measure each phase's leader beside the baseline on fresh calls, until it is decided."""
+        return self._once("confirmation", Confirmation, self._confirm)
 
     def summarize(self) -> Summary:
         """Turn samples into numbers with intervals."""
@@ -108,7 +100,15 @@ class Cycle:
             "decisions",
             Decisions,
             lambda: policy.decide_all(
-                self.diagnose(), self.summarize(), policy=self.config.policy, phases=self.config.phases
+                self.diagnose(),
+                self.summarize(),
+                policy.Measured(
+                    self.screen().screened,
+                    self.confirm(),
+                    {phase.phase: phase.baseline for phase in self.plan().phases},
+                ),
+                policy=self.config.policy,
+                phases=self.config.phases,
             ),
         )
 
@@ -178,31 +178,28 @@ class Cycle:
         )
         plan = planning.make_plan(inputs)
         limit = self.config.budget.max_calls
-        if limit and plan.predicted_requests > limit:
+        if limit and plan.least_requests > limit:
             raise InputError(
-                f"harness.toml: budget.max_calls is {limit}, this cycle may need {plan.predicted_requests}; "
-                "raise the budget, or measure less (fewer models, or smaller cycle.*_repeats)"
+                f"harness.toml: budget.max_calls is {limit}; to promote and verify a candidate takes "
+                f"{plan.least_requests} or more; raise the budget, or measure less (fewer models or cases)"
             )
         return plan
 
     def _select(self) -> Selection:
         plan = self.plan()
-        assignments = supervisor.screen_assignments(plan, self.config, self.effects.suites)
-        samples = supervisor.measure_all(assignments, (), self.effects, run_id=self.run_id, state="screen")
-        screened = self._summary(samples, plan, {})
-        leaders = {}
-        for phase in plan.phases:
-            leader = policy.leader(
-                screened, phase, policy=self.config.policy, config=self.config.phases[phase.phase]
-            )
-            if leader is not None:
-                leaders[phase.phase] = leader
-        cold = suspects(samples)
+        screened = supervisor.screen(plan, self.effects)
+        cold = suspects(self._samples(("screen", "probe")))
         return Selection(
             run_id=self.run_id,
-            leaders=leaders,
+            leaders={one.phase: one.leader for one in screened if one.leader},
             suspects=tuple(s for s in _specs(plan) if (s.model, s.phase) in cold and not self._tried_warm(s)),
+            screened=tuple(row for one in screened for row in one.screened),
+            headroom={one.phase: one.headroom for one in screened},
         )
+
+    def _confirm(self) -> Confirmation:
+        ended = supervisor.confirm(self.plan(), self.screen(), self.effects)
+        return Confirmation(run_id=self.run_id, phases=ended)
 
     def _tried_warm(self, spec: Spec) -> bool:
         """Whether a warm-up of this model was taken back lately: it waits for its review like a candidate."""
@@ -210,28 +207,22 @@ class Cycle:
         lately = taken_back(self.effects, finished_cycles(self.effects), since=since)
         return f"{spec.phase}-enable_warmup-{spec.model}" in lately
 
-    def _summary(self, samples: tuple[Sample, ...], plan: Plan, leaders: Mapping[str, Spec]) -> Summary:
-        pairs = [("screen", spec.id, phase.baseline.id) for phase in plan.phases for spec in phase.candidates]
-        pairs += [
-            ("confirm", leaders[phase.phase].id, phase.baseline.id)
-            for phase in plan.phases
-            if phase.phase in leaders
-        ]
+    def _summarize(self) -> Summary:
+        plan, leaders = self.plan(), self.screen().leaders
+        self.confirm()
+        samples = self._samples(MEASURED_TO_DECIDE)
+        baselines = {phase.phase: phase.baseline.id for phase in plan.phases}
         specs = {spec.id: spec for spec in (*_specs(plan), *map(_warmed, _specs(plan)))}
         return summarize(
             samples,
             specs,
-            pairs,
+            [("confirm", leader.id, baselines[phase]) for phase, leader in leaders.items()],
             run_id=self.run_id,
-            leaders={phase: spec.id for phase, spec in leaders.items()},
+            leaders={phase: leader.id for phase, leader in leaders.items()},
             policy=self.config.policy,
             cold=cold_calls(samples),
+            selected=frozenset(specs) - frozenset(baselines.values()),
         )
-
-    def _summarize(self) -> Summary:
-        self.confirm()
-        samples = self._samples(MEASURED_TO_DECIDE)
-        return self._summary(samples, self.plan(), self.screen().leaders)
 
     def _samples(self, stages: tuple[str, ...]) -> tuple[Sample, ...]:
         return tuple(s for s in self.effects.runs.samples(self.run_id) if s.stage in stages)
@@ -255,18 +246,13 @@ class Cycle:
         return Applied(run_id=self.run_id, generation_before=before, generation=after.generation)
 
     def _verification_evidence(self, promoted: tuple[Decision, ...]) -> Summary:
-        applied, store, suites = self.enforce(), self.effects.config, self.effects.suites
+        applied, store = self.enforce(), self.effects.config
         before, after = store.generation(applied.generation_before), store.generation(applied.generation)
         warmups = [decision for decision in promoted if decision.recommendation.action == "enable_warmup"]
         woken = tuple(_route(decision, before, after).new for decision in warmups)
         routes = tuple(_route(decision, before, after) for decision in promoted if decision not in warmups)
-        samples = supervisor.measure_all(
-            supervisor.verify_assignments(self.plan(), routes, self.config, suites),
-            supervisor.session_plans(self.plan().seed, woken, self.config, suites, stage="verify_sessions"),
-            self.effects,
-            run_id=self.run_id,
-            state="verify",
-        )
+        supervisor.verify(self.plan(), routes, woken, self.effects)
+        samples = self._samples(("verify", "verify_fallback", "verify_sessions"))
         seen = [spec for route in routes for spec in (route.new, route.old) if spec]
         return summarize(
             samples,
@@ -321,7 +307,15 @@ class Cycle:
             phases=self.config.phases,
             ended_at=self.effects.clock.now(),
             truth=truth,
+            halted=_halted(self.screen(), self.confirm()),
         )
+
+
+def _halted(selection: Selection, confirmation: Confirmation) -> dict[str, str]:
+    """Return the phases whose measurement had to stop, and why."""
+    screened = {row.phase: row.reason for row in selection.screened if row.halted}
+    stopped = ("budget", "infrastructure")
+    return screened | {one.phase: one.reason for one in confirmation.phases if one.ended in stopped}
 
 
 def _specs(plan: Plan) -> tuple[Spec, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from math import ceil
 
@@ -17,7 +17,11 @@ from harnesslib.records import (
     Suite,
 )
 from harnesslib.records.base import Record
+from harnesslib.stats.designs import Design, confirm_design, verify_design
 from harnesslib.stats.power import smallest_effect
+
+TYPICAL_ACCURACY = 0.8
+"""Of a baseline that has not been measured yet."""
 
 
 class Tried(Record):
@@ -63,6 +67,7 @@ def make_plan(inputs: PlanInputs) -> Plan:
         phases=phases,
         predicted_samples=samples,
         predicted_requests=requests,
+        least_requests=_least(phases, inputs),
         digests=inputs.digests,
     )
 
@@ -83,6 +88,7 @@ def _phase_plan(phase: str, inputs: PlanInputs) -> PhasePlan:
             candidates.append(spec)
     search = suite.part("search")
     accuracy = inputs.routing.baselines[phase].accuracy.value
+    confirming = confirm_design(len(search), inputs.config.policy.smallest_gain)
     return PhasePlan(
         phase=phase,
         suite=suite.name,
@@ -95,8 +101,8 @@ def _phase_plan(phase: str, inputs: PlanInputs) -> PhasePlan:
         holdout_cases=len(suite.part("holdout")),
         smallest_effect=smallest_effect(
             len(search),
-            inputs.config.cycle.confirm_repeats,
-            0.8 if accuracy is None else accuracy,
+            confirming.first + confirming.ratio * confirming.stages,
+            TYPICAL_ACCURACY if accuracy is None else accuracy,
             inputs.config.policy.alpha,
         ),
     )
@@ -163,29 +169,69 @@ def _not_due(spec: Spec, baseline: Spec, suite_hash: str, inputs: PlanInputs) ->
 
 
 def _most(phases: Sequence[PhasePlan], inputs: PlanInputs) -> tuple[int, int]:
-    """Return the largest number of samples, and their requests if answered as the suite expects.
+    """Return how many samples and requests it takes if everything is measured to its last round.
 
-    The most is measured when every phase confirms and verifies a leader, every model is suspected of a cold
-    start, and a denied model's fallback is proven.
+    Every phase then confirms and verifies a leader, every model is suspected of a cold start, and a denied
+    model's fallback is proven. Answers are taken to be as long as the suite expects.
     """
     samples = requests = 0
-    cycle = inputs.config.cycle
     for plan in phases:
-        suite = inputs.suites[inputs.config.phases[plan.phase].suite]
-        arms, tries = len(plan.candidates) + 1, bool(plan.candidates)
-        on_search = arms * cycle.screen_repeats + 2 * cycle.confirm_repeats * tries
-        on_holdout = 3 * cycle.verify_repeats * tries
-        for cases, passes, pairs in (
-            (suite.part("search"), on_search, cycle.sessions),
-            (suite.part("holdout"), on_holdout, cycle.verify_sessions),
-        ):
-            in_sessions = 2 * arms * pairs * min(cycle.session_cases, len(cases))
-            samples += passes * len(cases) + in_sessions
-            requests += ceil((passes + in_sessions / len(cases)) * _requests(cases))
+        for cases, calls in _parts(plan, inputs):
+            samples += ceil(calls)
+            requests += ceil(calls / len(cases) * requests_of(cases))
     return samples, requests
 
 
-def _requests(cases: Sequence[Case]) -> int:
+def _least(phases: Sequence[PhasePlan], inputs: PlanInputs) -> int:
+    """Return the fewest requests with which a candidate of any phase could be promoted and verified."""
+    found = []
+    for plan in phases:
+        search, holdout = _cases(plan, inputs)
+        confirming, verifying = _designs(plan, inputs)
+        screened = 1 + len(plan.candidates) * confirming.screen_rounds[0] * _headroom(plan, inputs)
+        found.append(
+            ceil((screened + 2 * confirming.first) * requests_of(search))
+            + 2 * verifying.first * requests_of(holdout)
+        )
+    return min(found, default=0)
+
+
+def _parts(plan: PhasePlan, inputs: PlanInputs) -> Iterator[tuple[tuple[Case, ...], float]]:
+    """Yield cases, and how many calls of them are taken at the most, for each part of a phase's cycle."""
+    (search, holdout), cycle = _cases(plan, inputs), inputs.config.cycle
+    confirming, verifying = _designs(plan, inputs)
+    arms, tries = len(plan.candidates) + 1, bool(plan.candidates)
+    unsettled = _headroom(plan, inputs)
+    alive, screened = float(len(plan.candidates)), 1.0
+    for calls, keep in zip(confirming.screen_rounds, confirming.screen_keep, strict=True):
+        screened += alive * calls * unsettled
+        alive = max(1.0, ceil(keep * alive))
+    for cases, design, passes, pairs in (
+        (search, confirming, screened, cycle.sessions),
+        (holdout, verifying, float(verifying.first * tries), cycle.verify_sessions),
+    ):
+        later = design.stages * (1 + (design.ratio - 1) * unsettled)
+        sweeps = passes + 2 * tries * (design.first + later)
+        yield cases, sweeps * len(cases) + 2 * arms * pairs * min(cycle.session_cases, len(cases))
+
+
+def _cases(plan: PhasePlan, inputs: PlanInputs) -> tuple[tuple[Case, ...], tuple[Case, ...]]:
+    suite = inputs.suites[inputs.config.phases[plan.phase].suite]
+    return suite.part("search"), suite.part("holdout")
+
+
+def _designs(plan: PhasePlan, inputs: PlanInputs) -> tuple[Design, Design]:
+    confirming = confirm_design(plan.search_cases, inputs.config.policy.smallest_gain)
+    return confirming, verify_design(plan.holdout_cases)
+
+
+def _headroom(plan: PhasePlan, inputs: PlanInputs) -> float:
+    """Return the share of cases that the baseline may fail: what its accuracy leaves, at the least."""
+    low = inputs.routing.baselines[plan.phase].accuracy.low
+    return 1 - (TYPICAL_ACCURACY if low is None else low)
+
+
+def requests_of(cases: Sequence[Case]) -> int:
     """Return how many requests one perfect pass over the cases takes."""
     return sum(1 + any(turn.accept and turn.accept[0]) for case in cases for turn in case.turns)
 

@@ -163,7 +163,8 @@ class Effects:
     """Everything a flow may touch. `clients` maps an endpoint's name to its client.
 
     `endpoints` and `folder` are what a process of its own needs to make such a client: the endpoints with
-    the address that they are reached at, and where programs are started.
+    the address that they are reached at, and where programs are started. `machine_locks` hold for all
+    workspaces on this machine; none where nobody else is about.
     """
 
     clock: Clock
@@ -177,3 +178,4 @@ class Effects:
     world: SimulatedWorld | None = None
     endpoints: Mapping[str, EndpointConfig] = field(default_factory=dict)
     folder: str = "."
+    machine_locks: Locks | None = None

@@ -62,7 +62,8 @@ def check_phase(
     Notes
     -----
     *Source*: Newcombe's interval, see `stats.intervals.difference`, on the cases that both sides measured;
-    one-sided at `FALSE_ALARM` / `phases`. *Assumes* independent samples given the case; cases of unequal
+    one-sided at `FALSE_ALARM` / `phases`, each case with the same weight. *Assumes* independent samples given
+    the case, and that when a cycle stops measuring hardly depends on the baseline alone; cases of unequal
     difficulty make the interval wider than it need be.
     """
     if reference is None:
@@ -72,10 +73,18 @@ def check_phase(
     both = sorted(now.keys() & reference.cases.keys())
     if not both:
         return _open(plan, "unknown", "no case was measured both then and now", reference)
-    pairs = [(*now[case], *reference.cases[case]) for case in both]
-    passes, valid, then_passes, then_valid = map(sum, zip(*pairs, strict=True))
-    effect = difference(passes, valid, then_passes, then_valid, level=1 - 2 * FALSE_ALARM / phases)
+    sides = (_evenly(now, both), _evenly(reference.cases, both))
+    effect = difference(*sides[0], *sides[1], level=1 - 2 * FALSE_ALARM / phases)
     return _verdict(plan, effect, reference)
+
+
+def _evenly(counts: Counts, cases: Sequence[str]) -> tuple[float, int]:
+    """Return passes and samples as if every case had been asked as often as the rarest one.
+
+    Otherwise a change of how often easy cases are asked would look like a change of the model.
+    """
+    least = min(counts[case][1] for case in cases)
+    return least * sum(counts[case][0] / counts[case][1] for case in cases), least * len(cases)
 
 
 def _open(plan: PhasePlan, state: CheckState, reason: str, reference: Reference | None = None) -> PhaseCheck:

@@ -147,6 +147,44 @@ def rollback(generation: int, effects: Effects, *, reason: str, wait_s: float = 
         return transaction.restore(intent, current, effects)
 
 
+def synchronise(effects: Effects, *, wait_s: float = WAIT_S) -> RoutingConfig:
+    """Take an edited ``harness.toml`` over as one new generation, and return the one in force.
+
+    Raises
+    ------
+    LockedError
+        Another process changes the routing.
+    DataError
+        With the file as it is the routing would be unsound.
+    AuditError
+        Log and file don't agree; nothing was changed.
+    """
+    with effects.locks.hold(LOCK, wait_s=wait_s):
+        transaction.recover(effects)
+        current = effects.config.routing()
+        changed = _synced(current, effects)
+        if changed is None:
+            return current
+        words = "; ".join(routing.diff(current, changed))
+        transaction.save(transaction.intent_for(changed, words, effects), changed, "synced", effects)
+        return changed
+
+
+def preview_synchronise(effects: Effects) -> tuple[str, ...]:
+    """Return what `synchronise` would change, one line each; () = nothing. Writes nothing, takes no lock."""
+    current = effects.config.routing()
+    changed = _synced(current, effects)
+    return routing.diff(current, changed) if changed else ()
+
+
+def _synced(current: RoutingConfig, effects: Effects) -> RoutingConfig | None:
+    changed = routing.synced(current, effects.config.harness(), stamp=transaction.stamp(effects))
+    problems = routing.check(changed) if changed else ()
+    if problems:
+        raise DataError(f"harness.toml: makes no sound routing: {'; '.join(problems)}; cure: correct it")
+    return changed
+
+
 def recover(effects: Effects, *, wait_s: float = WAIT_S) -> str:
     """Finish or undo a change that was stopped half way; returns what was done, "" when there was nothing.
 

@@ -132,6 +132,8 @@ def _event_of(intent: LogEntry, entries: Sequence[LogEntry]) -> LogEvent:
     reached = [entry for entry in entries if entry.event in IN_FORCE]
     if intent.generation <= max((entry.generation for entry in reached), default=0):
         return "rolled_back"
+    if not intent.run_id:
+        return "synced"
     applied_runs = {entry.run_id for entry in reached if entry.event == "applied"}
     return "confirmed" if intent.run_id in applied_runs else "applied"
 

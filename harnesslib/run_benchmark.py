@@ -104,9 +104,8 @@ def run(model: str, phase: str, effects: Effects, options: RunOptions, manifest:
     assignments = _assignments(spec, suite, resolution.requested_model, options)
     effects.runs.create(manifest)
     try:
-        with opened(
-            assignments, effects, run_id=manifest.run_id, state="run", isolate=options.isolate
-        ) as bench:
+        with opened((spec,), effects, run_id=manifest.run_id, state="run", isolate=options.isolate) as bench:
+            bench.expect(assignments)
             digests = complete(_measure(bench, assignments))
         bench.check()
     except (HarnessError, KeyboardInterrupt) as error:

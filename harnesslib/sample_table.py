@@ -20,6 +20,7 @@ _KINDS = {
     str: "VARCHAR",
     bool: "BOOLEAN",
     int: "BIGINT",
+    int | None: "BIGINT",
     float: "DOUBLE",
     float | None: "DOUBLE",
     datetime: "TIMESTAMPTZ",
@@ -34,6 +35,9 @@ def _kind(annotation: TypeForm) -> str:
 
 COLUMNS = {field.name: _kind(field.type) for field in msgspec.structs.fields(Sample)}
 """Column -> SQL type, from the Sample record; letting DuckDB guess would change types with the data."""
+
+_UNSURE_COUNTS = tuple(f.name for f in msgspec.structs.fields(Sample) if f.type == int | None)
+"""Whole numbers that may be unknown: pandas would make floats of them where one is."""
 
 _LARGEST_LINE_BYTES = 256 * 1024 * 1024
 
@@ -60,6 +64,7 @@ def read_frame(path: Path) -> pd.DataFrame:
     query = _selected(path) if path.suffix == ".jsonl" else f"FROM read_parquet({_pattern(path)})"
     with _connect(path) as connection:
         frame = pd.DataFrame(connection.execute(query).fetchnumpy(), columns=list(COLUMNS))
+    frame = frame.astype(dict.fromkeys(_UNSURE_COUNTS, "Int64"))
     frame["started_at"] = pd.to_datetime(frame["started_at"]).dt.tz_localize("UTC")
     return frame
 

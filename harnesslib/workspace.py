@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 import msgspec
 
-from harnesslib import processes, routing
+from harnesslib import machine_locks, processes, routing
 from harnesslib.config_manager import ConfigManager
 from harnesslib.errors import AuditError, InputError
 from harnesslib.lock_manager import LockManager
@@ -106,6 +106,7 @@ class Workspace:
             world=self._world(config),
             endpoints=reached,
             folder=str(self.root),
+            machine_locks=self.machine_locks() if endpoints else None,
         )
 
     def stores(self) -> Effects:
@@ -122,6 +123,10 @@ class Workspace:
             suites={},
         )
 
+    def machine_locks(self) -> LockManager:
+        """Return the locks that hold for all workspaces of this user on this machine."""
+        return LockManager(machine_locks.folder(), command=_command())
+
     def exists(self) -> bool:
         """Whether the folder is a workspace."""
         return (self.root / HARNESS_FILE).is_file()
@@ -132,7 +137,7 @@ class Workspace:
         Parameters
         ----------
         harness_toml
-            The text; it is checked once written.
+            The text; it is checked once written. It is the last of the files: who finds it can `finish`.
         files
             Name -> text of what it refers to.
         """
@@ -141,11 +146,25 @@ class Workspace:
             (self.root / folder).mkdir(exist_ok=True)
         for name, text in {**files, HARNESS_FILE: harness_toml}.items():
             write_atomic(self.root / name, text.encode())
+        return self.finish()
+
+    def is_unfinished(self) -> bool:
+        """Whether `initialise` was stopped after ``harness.toml``, or that file was written by hand."""
+        stored, in_force = self.config.newest_stored(), self.config.routing_path.exists()
+        fresh = stored == 1 or (stored == 0 and not in_force)
+        return self.exists() and fresh and not self.log.entries()
+
+    def finish(self) -> HarnessConfig:
+        """Make what `initialise` makes of ``harness.toml``, where it is not there yet."""
         config = self.config.harness()
         self.suites(config)
-        first = routing.initial(config, now=self.clock.now())
-        digest = self.config.initialise(first)
-        self._log_first(first, digest, f"{len(config.models)} models, {len(config.phases)} phases")
+        with self.locks.hold("routing", wait_s=30.0):
+            if not self.config.routing_path.exists():
+                self.config.initialise(routing.initial(config, now=self.clock.now()))
+            self.log.repair()
+            if not self.log.entries():
+                first, digest = self.config.routing(), self.config.routing_sha256()
+                self._log_first(first, digest, f"{len(config.models)} models, {len(config.phases)} phases")
         return config
 
     def migrate(self) -> tuple[RoutingConfig, Path]:

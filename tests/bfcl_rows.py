@@ -100,6 +100,10 @@ def sample(folder: Path) -> Path:
         ],
     )
     write_files(folder, "irrelevance", [(row("irrelevance_0", "What is the capital of Norway?", BELL), None)])
-    write_files(folder, "live_relevance", [(row("live_relevance_0-0-0", "Make some light."), None)])
+    write_files(
+        folder,
+        "live_relevance",
+        [(row(f"live_relevance_{number}-0-0", "Make some light."), None) for number in range(2)],
+    )
     write_files(folder, "multi_turn_base", [(row("multi_turn_base_0", "Ring."), None)])
     return folder

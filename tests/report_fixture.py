@@ -173,7 +173,9 @@ def spec_summary(found: list[Sample], this: Spec, stage: str) -> SpecSummary:
         requests=sum(s.requests for s in mine),
         input_tokens=sum(s.input_tokens for s in mine),
         output_tokens=sum(s.output_tokens for s in mine),
-        cost=0.0,
+        cost=None,
+        token_samples=len(mine),
+        cost_samples=0,
         cases=tuple(case_result([s for s in mine if s.case_id == name]) for name in cases),
     )
 

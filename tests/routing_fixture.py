@@ -6,11 +6,13 @@ Tests load it by its path, and so do the processes that they start.
 from __future__ import annotations
 
 import errno
+import importlib.util
 import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 
 from harnesslib import routing, routing_enforcer
 from harnesslib.config_manager import ConfigManager
@@ -18,15 +20,9 @@ from harnesslib.lock_manager import LockManager
 from harnesslib.ports import Effects
 from harnesslib.records import (
     Applied,
-    Decision,
     Decisions,
-    Estimate,
     PolicyConfig,
-    Recommendation,
     RoutingConfig,
-    Settings,
-    Spec,
-    SpecSummary,
     Summary,
     Verification,
     encode_pretty,
@@ -34,8 +30,17 @@ from harnesslib.records import (
 from harnesslib.routing_log import RoutingLog, verify
 from harnesslib.testing import EPOCH, FakeClock, MemoryEvents, MemoryRunStore, tiny_harness
 
+
+def _load(name: str, path: Path) -> ModuleType:
+    """Load a module that lies beside the tests' folders."""
+    found = importlib.util.spec_from_file_location(name, path)
+    module = importlib.util.module_from_spec(found)
+    found.loader.exec_module(module)
+    return module
+
+
+made_up = _load("routing_records", Path(__file__).with_name("routing_records.py"))
 HARNESS = tiny_harness("steady", "better", "sprinter")
-SURE = Estimate(value=0.9, low=0.9, high=0.9, level=0.95, n=30, method="Wilson")
 
 
 def effects_of(root: Path) -> Effects:
@@ -61,51 +66,12 @@ def workspace(root: Path) -> Effects:
     return effects
 
 
-def _decision(action: str, model: str, fallback: str | None = None) -> Decision:
-    spec = Spec(model=model, phase="atomic", settings=Settings())
-    recommendation = Recommendation(
-        id=f"atomic-{action}-{model}",
-        action=action,
-        phase="atomic",
-        spec=spec,
-        hypothesis="h",
-        fallback_model=fallback,
-    )
-    return Decision(
-        id=f"run:{recommendation.id}",
-        recommendation=recommendation,
-        verdict="PROMOTE",
-        gates=(),
-        reason=f"{action} {model}",
-        effect=SURE,
-    )
-
-
-PROMOTION, DENIAL = _decision("promote", "better"), _decision("deny", "sprinter", "better")
+PROMOTION = made_up.decision("promote", "better")
+DENIAL = made_up.decision("deny", "sprinter", fallback="better")
 
 
 def _summary() -> Summary:
-    measured = [
-        SpecSummary(
-            spec=Spec(model=model.id, phase="atomic", settings=Settings()),
-            stage="confirm",
-            samples=30,
-            outcomes={"pass": 27},
-            served=SURE,
-            skill=SURE,
-            restraint=SURE,
-            latency_p50_s=SURE,
-            latency_p95_s=SURE,
-            infra_share=0.0,
-            requests=30,
-            input_tokens=0,
-            output_tokens=0,
-            cost=0.0,
-            cases=(),
-        )
-        for model in HARNESS.models
-    ]
-    return Summary(run_id="run", specs=tuple(measured), comparisons=(), sessions=(), leaders={})
+    return made_up.summary(*(made_up.spec(model.id) for model in HARNESS.models))
 
 
 def enforce(effects: Effects) -> RoutingConfig:
@@ -116,8 +82,7 @@ def enforce(effects: Effects) -> RoutingConfig:
 
 def confirm(effects: Effects) -> RoutingConfig:
     """Keep the promotion, and take the denial back."""
-    kept = Verification(decision_id=PROMOTION.id, kept=True, effect=SURE, p_value=0.01, reason="r")
-    return _settle(effects, kept)
+    return _settle(effects, made_up.verdict(PROMOTION, kept=True))
 
 
 def take_back(effects: Effects) -> RoutingConfig:
@@ -137,11 +102,47 @@ def roll_back(effects: Effects) -> RoutingConfig:
     return routing_enforcer.rollback(1, effects, reason="r")
 
 
+EDITED = """
+version = 1
+
+[endpoints.local]
+base_url = "http://127.0.0.1:9/v1"
+
+[[models]]
+id = "steady"
+endpoint = "local"
+settings = { timeout_s = 9.0 }
+
+[[models]]
+id = "newcomer"
+endpoint = "local"
+
+[phases.atomic]
+suite = "atomic"
+baseline = "steady"
+
+[phases.extended]
+suite = "extended"
+baseline = "newcomer"
+"""
+
+
+def edit_harness_file(effects: Effects) -> None:
+    """Write a file with other settings, a new model and a new phase."""
+    effects.config.harness_path.write_text(EDITED)
+
+
+def synchronise(effects: Effects) -> RoutingConfig:
+    """Take the edited file over."""
+    return routing_enforcer.synchronise(effects)
+
+
 CHANGES = {
     "enforce": (lambda _effects: None, enforce),
     "confirm": (enforce, confirm),
     "take back": (enforce, take_back),
     "roll back": (enforce, roll_back),
+    "synchronise": (edit_harness_file, synchronise),
 }
 """Name -> what comes before, and the change itself."""
 

@@ -15,10 +15,10 @@ from harnesslib.records import (
     BudgetConfig,
     Call,
     ChatRequest,
-    CycleConfig,
     Failure,
     HarnessConfig,
     Manifest,
+    ModelConfig,
     Reply,
     sha256,
 )
@@ -72,8 +72,7 @@ def answer(request: ChatRequest) -> Reply | Failure:
 
 def workbench(*models: str, client: FakeClient | None = None, **changes):
     config: HarnessConfig = tiny_harness(*models, timeout_s=5.0)
-    small = CycleConfig(screen_repeats=2, confirm_repeats=5, verify_repeats=5)
-    config = msgspec.structs.replace(config, cycle=small, **changes)
+    config = msgspec.structs.replace(config, **changes)
     client = client or FakeClient(answer, models=models)
     suites = {"atomic": tiny_suite("atomic", cases=CASES)}
     return memory_effects(config, routing.initial(config, now=EPOCH), {"local": client}, suites)
@@ -200,10 +199,57 @@ def test_a_model_that_its_endpoint_does_not_offer_is_said_before_anything_is_mea
     assert client.requests == []
 
 
-def test_a_cycle_that_may_cost_more_than_the_budget_is_refused():
+def test_a_budget_that_no_promotion_fits_in_is_refused():
     effects = workbench("base", "better", budget=BudgetConfig(max_calls=100))
     with pytest.raises(InputError, match=r"budget\.max_calls is 100"):
         begin(effects, "1").plan()
+
+
+def requests_of_a_cycle(limit: int) -> tuple[int, str, list[str]]:
+    effects = workbench("base", "better", "twin", budget=BudgetConfig(max_calls=limit))
+    cycle = begin(effects, "1")
+    outcome = cycle.run()
+    reasons = [decision.reason for decision in cycle.decide().decisions]
+    return len(effects.clients["local"].requests), outcome.status, reasons
+
+
+def test_a_cycle_stops_between_rounds_before_it_exceeds_its_budget():
+    free, status, _ = requests_of_a_cycle(0)
+    assert "promoted" == status
+    ended = set()
+    for limit in range(free - 40, 8 * free, free // 4):
+        asked, status, reasons = requests_of_a_cycle(limit)
+        assert asked <= limit
+        ended.add(status)
+        if status == "undecided":
+            assert any("budget.max_calls is" in reason for reason in reasons)
+    assert {"undecided", "promoted"} == ended
+
+
+@pytest.mark.parametrize(
+    ("limit", "named"),
+    [
+        (BudgetConfig(max_minutes=1e-9), "budget.max_minutes"),
+        (BudgetConfig(max_cost=1e-9), "budget.max_cost"),
+    ],
+)
+def test_time_and_money_end_a_cycle_as_well(limit, named):
+    priced = tuple(  # a token costs 1
+        ModelConfig(id=model, endpoint="local", price_input=1e6, price_output=1e6)
+        for model in ("base", "better")
+    )
+
+    def counted(request: ChatRequest) -> Reply | Failure:
+        return msgspec.structs.replace(answer(request), input_tokens=1, output_tokens=1)
+
+    client = FakeClient(counted, models=("base", "better"))
+    effects = workbench("base", "better", client=client, budget=limit, models=priced)
+    effects.clock.advance(60.0)
+    cycle = begin(effects, "1")
+    outcome = cycle.run()
+    assert "undecided" == outcome.status
+    assert named in outcome.headline
+    assert 1 == effects.config.routing().generation
 
 
 def test_the_prediction_is_an_upper_bound_of_what_is_asked():

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import errno
+import importlib.util
 import itertools
 import os
 import signal
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import ModuleType
 
 import msgspec
 import pytest
@@ -22,20 +24,27 @@ from harnesslib.records import (
     Comparison,
     Decision,
     Decisions,
-    Estimate,
     LogEntry,
     PolicyConfig,
-    Recommendation,
     RoutingConfig,
-    Settings,
-    Spec,
-    SpecSummary,
     Summary,
     Verification,
     sha256,
 )
 from harnesslib.routing_log import RoutingLog, verify
 from harnesslib.testing import FakeClock, MemoryEvents, MemoryRunStore
+
+
+def _load(name: str, path: Path) -> ModuleType:
+    """Load a module that lies beside the tests' folders."""
+    found = importlib.util.spec_from_file_location(name, path)
+    module = importlib.util.module_from_spec(found)
+    found.loader.exec_module(module)
+    return module
+
+
+made_up = _load("routing_records", Path(__file__).resolve().parents[0] / "routing_records.py")
+decision, estimate, spec, verdict = made_up.decision, made_up.estimate, made_up.spec, made_up.verdict
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 POLICY = PolicyConfig()
@@ -86,33 +95,6 @@ def effects(tmp_path) -> Effects:
     return make(tmp_path)
 
 
-def estimate(value: float) -> Estimate:
-    return Estimate(value=value, low=value, high=value, level=0.95, n=30, method="Wilson")
-
-
-def spec(model: str, phase: str = "atomic") -> Spec:
-    return Spec(model=model, phase=phase, settings=Settings())
-
-
-def decision(action, model, phase="atomic", *, run="run", verdict="PROMOTE", fallback=None) -> Decision:
-    recommendation = Recommendation(
-        id=f"{phase}-{action}-{model}",
-        action=action,
-        phase=phase,
-        spec=spec(model, phase),
-        hypothesis="h",
-        fallback_model=fallback,
-    )
-    return Decision(
-        id=f"{run}:{recommendation.id}",
-        recommendation=recommendation,
-        verdict=verdict,
-        gates=(),
-        reason=f"{action} {model}",
-        effect=estimate(0.2),
-    )
-
-
 def decisions(*made: Decision, run: str = "run") -> Decisions:
     return Decisions(run_id=run, decisions=made)
 
@@ -120,26 +102,6 @@ def decisions(*made: Decision, run: str = "run") -> Decisions:
 PROMOTION = decision("promote", "better")
 DENIAL = decision("deny", "sprinter", fallback="better")
 BOTH = decisions(PROMOTION, DENIAL)
-
-
-def measured(spec: Spec) -> SpecSummary:
-    return SpecSummary(
-        spec=spec,
-        stage="confirm",
-        samples=30,
-        outcomes={"pass": 27},
-        served=estimate(0.9),
-        skill=estimate(0.9),
-        restraint=estimate(0.98),
-        latency_p50_s=estimate(0.1),
-        latency_p95_s=estimate(0.2),
-        infra_share=0.0,
-        requests=30,
-        input_tokens=0,
-        output_tokens=0,
-        cost=0.0,
-        cases=(),
-    )
 
 
 def summary(*, run: str = "run", baseline: str = "steady") -> Summary:
@@ -162,12 +124,8 @@ def summary(*, run: str = "run", baseline: str = "steady") -> Summary:
         restraint_harm_p_value=None,
         overdispersion_p=None,
     )
-    specs = tuple(measured(spec(model)) for model in ("better", "sprinter", "steady"))
-    return Summary(run_id=run, specs=specs, comparisons=(compared,), sessions=(), leaders={})
-
-
-def verdict(made: Decision, *, kept: bool) -> Verification:
-    return Verification(decision_id=made.id, kept=kept, effect=estimate(0.1), p_value=0.01, reason="r")
+    found = made_up.summary(*(spec(model) for model in ("better", "sprinter", "steady")), run=run)
+    return msgspec.structs.replace(found, comparisons=(compared,))
 
 
 def enforce(effects: Effects, made: Decisions = BOTH) -> RoutingConfig:

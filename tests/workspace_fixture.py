@@ -8,7 +8,11 @@ Tests load this file by its path.
 
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
+from types import ModuleType
+
+import msgspec
 
 from harnesslib import routing_enforcer
 from harnesslib.cli.setting_up import init_demo
@@ -22,15 +26,23 @@ from harnesslib.records import (
     PhasePlan,
     Plan,
     PolicyConfig,
-    Recommendation,
     Spec,
-    SpecSummary,
     Summary,
     Verification,
     Verifications,
 )
 from harnesslib.workspace import Workspace
 
+
+def _load(name: str, path: Path) -> ModuleType:
+    """Load a module that lies beside the tests' folders."""
+    found = importlib.util.spec_from_file_location(name, path)
+    module = importlib.util.module_from_spec(found)
+    found.loader.exec_module(module)
+    return module
+
+
+made_up = _load("routing_records", Path(__file__).with_name("routing_records.py"))
 SURE = Estimate(value=0.175, low=0.098, high=0.252, level=0.95, n=105, method="paired by case")
 GATES = (
     GateResult(name="accuracy_gain", verdict="pass", observed="p = 0.0001", threshold="p at most 0.05"),
@@ -70,17 +82,16 @@ def _decisions(place: Workspace, run_id: str) -> list[Decision]:
         ("promote", "twin", "atomic", "REJECT"),
     ]
     return [
-        Decision(
-            id=f"{run_id}:{phase}-{action}-{model}",
-            recommendation=Recommendation(
-                id=f"{phase}-{action}-{model}",
-                action=action,
-                phase=phase,
-                spec=Spec(model=model, phase=phase, settings=config.settings_of(model, phase)),
-                hypothesis=f"{action} {model}",
-                fallback_model="steady" if action == "deny" else None,
+        msgspec.structs.replace(
+            made_up.decision(
+                action,
+                model,
+                phase,
+                run=run_id,
+                verdict=verdict,
+                fallback="steady" if action == "deny" else None,
+                **msgspec.structs.asdict(config.settings_of(model, phase)),
             ),
-            verdict=verdict,
             gates=GATES if verdict == "PROMOTE" else (_failed(),),
             reason=f"{model} was measured in {phase}: {verdict.lower()}.",
             effect=SURE,
@@ -127,31 +138,8 @@ def _plan(place: Workspace, run_id: str) -> Plan:
 
 
 def _summary(run_id: str, decisions: Decisions) -> Summary:
-    specs = tuple(
-        SpecSummary(
-            spec=decision.recommendation.spec,
-            stage="confirm",
-            samples=105,
-            outcomes={"pass": 100, "wrong": 5},
-            served=_share(0.952),
-            skill=_share(0.952),
-            restraint=_share(0.98),
-            latency_p50_s=_share(0.02),
-            latency_p95_s=_share(0.04),
-            infra_share=0.0,
-            requests=105,
-            input_tokens=0,
-            output_tokens=0,
-            cost=0.0,
-            cases=(),
-        )
-        for decision in decisions.promoted
-    )
-    return Summary(run_id=run_id, specs=specs, comparisons=(), sessions=(), leaders={})
-
-
-def _share(value: float) -> Estimate:
-    return Estimate(value=value, low=value, high=value, level=0.95, n=105, method="Wilson")
+    measured = (decision.recommendation.spec for decision in decisions.promoted)
+    return made_up.summary(*measured, run=run_id, served=0.952, n=105)
 
 
 def _verification(decision: Decision) -> Verification:
@@ -167,8 +155,6 @@ def _verifications(run_id: str, made: tuple[Verification, ...], generation: int)
 
 
 def _end(place: Workspace, run_id: str, generation: int) -> None:
-    import msgspec
-
     now = place.clock.now()
     outcome = CycleOutcome(
         run_id=run_id,

@@ -14,6 +14,14 @@ from harnesslib.config_view import View
 from harnesslib.records import Record, RoutingConfig
 
 
+class Sync(Record, frozen=True):
+    """What ``harness config sync`` prints with --json: the generation in force, and what is new in it."""
+
+    generation: int
+    changes: tuple[str, ...]
+    written: bool
+
+
 class Migration(Record, frozen=True):
     """What ``harness config migrate`` prints with --json. `kept` is where the old file lies."""
 
@@ -115,6 +123,43 @@ def diff_config(workspace: Path, as_json: bool) -> int:
     )
     show(found, text, as_json=as_json)
     return 0
+
+
+@config_command.command("sync")
+@click.option("--dry-run", is_flag=True, help="Print what would change, and write nothing.")
+@workspace_option
+@json_option
+def sync_config(dry_run: bool, workspace: Path, as_json: bool) -> int:
+    """Take an edited harness.toml over into the routing, as one logged generation.
+
+    New phases get their baseline, new models a rule; edited settings go to rules that came from harness.toml.
+    What cycles learned stays, and nothing is taken away.
+    """
+    from harnesslib import routing, routing_enforcer
+    from harnesslib.workspace import Workspace
+
+    os.environ["HARNESS_COMMAND"] = "harness config sync"
+    with Workspace(workspace) as place:
+        effects = place.stores()
+        place.suites(place.config.harness())
+        if dry_run:
+            changes = routing_enforcer.preview_synchronise(effects)
+            result = Sync(generation=place.config.routing().generation, changes=changes, written=False)
+        else:
+            with place.locks.hold("cycle", wait_s=0.5):
+                before = place.config.routing()
+                after = routing_enforcer.synchronise(effects)
+            changes = routing.diff(before, after)
+            result = Sync(generation=after.generation, changes=changes, written=bool(changes))
+    show(result, _synced(result, dry_run=dry_run), as_json=as_json)
+    return 0
+
+
+def _synced(result: Sync, *, dry_run: bool) -> str:
+    if not result.changes:
+        return f"Nothing to take over: generation {result.generation} stays in force."
+    end = "Nothing was written." if dry_run else f"In force: generation {result.generation}."
+    return "\n".join([*(f"- {change}" for change in result.changes), end])
 
 
 @config_command.command("schema")

@@ -90,7 +90,9 @@ def demo_command(folder: Path, quiet: bool, as_json: bool) -> int:
     from harnesslib.workspace import Workspace
 
     with Workspace(folder) as place:
-        if not place.exists():
+        if place.is_unfinished():
+            place.finish()
+        elif not place.exists():
             init_demo(place)
             click.echo(f"Made a demo workspace in {place.root}", err=True)
         result = run_cycle(place, "", timeout_s=None, quiet=quiet)

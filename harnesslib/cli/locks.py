@@ -20,12 +20,16 @@ def lock_command() -> None:
 @workspace_option
 @json_option
 def lock_status(workspace: Path, as_json: bool) -> int:
-    """Show every lock: free, held (by whom, since when), or with the stale note of a process that died."""
+    """Show every lock: free, held (by whom, since when), or with the stale note of a process that died.
+
+    A server's lock, shown while it is held, is one for all workspaces of this user on this machine.
+    """
     from harnesslib.workspace import Workspace
 
     with Workspace(workspace) as place:
         place.require()
-        states = place.locks.states()
+        servers = (state for state in place.machine_locks().states() if state.state == "held")
+        states = (*place.locks.states(), *servers)
     rows = [(state.name, state.state, _said(state)) for state in states]
     text = table(("lock", "state", ""), rows) if rows else "No lock was ever taken here."
     show(states, text, as_json=as_json)

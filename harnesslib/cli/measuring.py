@@ -12,6 +12,9 @@ from harnesslib.cli.output import json_option, progress, quiet_option, show, tab
 from harnesslib.errors import InputError
 from harnesslib.records import SPLITS, Estimate, SpecSummary, Split
 
+NO_USAGE = "no sample was answered with its usage throughout"
+NO_COST = "harness.toml states no price, or the endpoint no usage"
+
 
 def interval(estimate: Estimate, scale: float = 1.0) -> str:
     """Return an estimate for people: value and interval, or why there is none."""
@@ -21,6 +24,14 @@ def interval(estimate: Estimate, scale: float = 1.0) -> str:
     if estimate.low is None or estimate.high is None:
         return value
     return f"{value} [{estimate.low * scale:.3g}, {estimate.high * scale:.3g}]"
+
+
+def total(value: float | None, known: int | None, samples: int, reason: str) -> str:
+    """Return a sum for people, with the samples behind it where that is not all; or why there is none."""
+    if value is None:
+        return f"n/a ({reason})"
+    shown = f"{value:,}" if isinstance(value, int) else f"{value:.6g}"
+    return shown if known in {None, samples} else f"{shown} (known of {known} of {samples} samples)"
 
 
 def in_words(summary: SpecSummary) -> str:
@@ -34,6 +45,9 @@ def in_words(summary: SpecSummary) -> str:
         ("latency p95, ms", interval(summary.latency_p95_s, 1000)),
         ("outcomes", outcomes),
         ("requests", str(summary.requests)),
+        ("tokens read", total(summary.input_tokens, summary.token_samples, summary.samples, NO_USAGE)),
+        ("tokens written", total(summary.output_tokens, summary.token_samples, summary.samples, NO_USAGE)),
+        ("cost", total(summary.cost, summary.cost_samples, summary.samples, NO_COST)),
     ]
     return table(("", f"{summary.spec.model} on {summary.spec.phase}, {summary.samples} samples"), rows)
 

@@ -40,20 +40,24 @@ def init_command(
     """
     from harnesslib.workspace import Workspace
 
-    if sum((demo, bool(ollama), bool(openai))) != 1:
-        raise InputError("harness init: name exactly one of --demo, --ollama URL, --openai URL")
     with Workspace(folder) as place:
-        if place.exists():
+        unfinished = place.is_unfinished()
+        if not unfinished and sum((demo, bool(ollama), bool(openai))) != 1:
+            raise InputError("harness init: name exactly one of --demo, --ollama URL, --openai URL")
+        if place.exists() and not unfinished:
             raise InputError(
                 f"{place.root}: there is a harness.toml already; edit it, or choose another folder"
             )
-        if demo:
+        if unfinished:
+            models = tuple(model.id for model in place.finish().models)
+        elif demo:
             models = init_demo(place)
         else:
             client = "ollama" if ollama else "openai_compat"
             models = init_endpoint(place, client, ollama or openai or "", key_env=key_env, only=only)
     next_step = f"Next: harness cycle --workspace {folder}" if str(folder) != "." else "Next: harness cycle"
-    text = f"Made a workspace in {place.root} with {len(models)} models: {', '.join(models)}\n{next_step}"
+    done = "Finished the workspace of the harness.toml" if unfinished else "Made a workspace"
+    text = f"{done} in {place.root} with {len(models)} models: {', '.join(models)}\n{next_step}"
     show({"workspace": str(place.root), "models": models}, text, as_json=as_json)
     return 0
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from harnesslib.errors import DataError
-from harnesslib.executors.attempt import Target, lost
+from harnesslib.executors.attempt import Price, Target, lost
 from harnesslib.ports import Clock
 from harnesslib.programs import Ended, ending, run
 from harnesslib.records import Assignment, Case, EndpointConfig, Sample, Suite, decode, encode
@@ -36,7 +36,7 @@ class Job(Record):
     endpoint: EndpointConfig
     folder: str
     run_id: str
-    price: tuple[float, float]
+    price: Price
     concurrency: int
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -25,20 +26,22 @@ WARM_UP_MESSAGE = "Are you ready? Answer with one word."
 WARM_UP_FAILURES = 5
 _NOT_WORTH_RETRYING = frozenset(range(400, 500)) - {408, 425, 429}
 _TOKENS_PER_PRICE = 1_000_000
+Price: TypeAlias = tuple[float | None, float | None]
+"""Of a million tokens read and written; none = unknown."""
 
 
 @dataclass(frozen=True)
 class Target:
     """What samples of one model in one run share.
 
-    `price` is per million tokens (input, output); `concurrency` the number of samples that the endpoint
-    works on, this one included. `gate` keeps the endpoint's pace; none where one sample stands alone.
+    `concurrency` is the number of samples that the endpoint works on, this one included. `gate` keeps the
+    endpoint's pace; none where one sample stands alone.
     """
 
     client: Client
     clock: Clock
     run_id: str
-    price: tuple[float, float] = (0.0, 0.0)
+    price: Price = (None, None)
     concurrency: int = 1
     gate: Gate | None = None
 
@@ -177,8 +180,7 @@ class _Attempt:
         """Return what was observed."""
         score = self._failed(failure) if failure else self._scored()
         first, last = (self.replies[0], self.replies[-1]) if self.replies else (None, None)
-        read, written = self._tokens("input_tokens"), self._tokens("output_tokens")
-        price_read, price_written = self.target.price
+        read, written = (None, None) if failure else self._tokens()
         return Sample(
             **_identity(self.assignment, self.case),
             run_id=self.target.run_id,
@@ -197,7 +199,7 @@ class _Attempt:
             concurrency=self.target.concurrency,
             input_tokens=read,
             output_tokens=written,
-            cost=(read * price_read + written * price_written) / _TOKENS_PER_PRICE,
+            cost=_cost((read, written), self.target.price),
         )
 
     async def _ask(self) -> Reply | Failure:
@@ -288,8 +290,11 @@ class _Attempt:
         why = "; the model was still loading" if failure.kind == "loading" else ""
         return Score(outcome="timeout", detail=where + why)
 
-    def _tokens(self, name: str) -> int:
-        return sum(getattr(reply, name) or 0 for reply in self.replies)
+    def _tokens(self) -> tuple[int | None, int | None]:
+        return (
+            _sum_of_known(reply.input_tokens for reply in self.replies),
+            _sum_of_known(reply.output_tokens for reply in self.replies),
+        )
 
     def _load_s(self) -> float | None:
         stated = [reply.load_s for reply in self.replies if reply.load_s is not None]
@@ -304,6 +309,26 @@ def _identity(assignment: Assignment, case: Case) -> dict[str, Any]:
     spec = assignment.spec
     asked = {"spec_id": spec.id, "model": spec.model, "phase": spec.phase}
     return planned | asked | {"skill": case.skill, "wants_call": case.wants_call}
+
+
+def _sum_of_known(counts: Iterable[int | None]) -> int | None:
+    """Return the sum, or none where a part of it is unknown."""
+    total = 0
+    for count in counts:
+        if count is None:
+            return None
+        total += count
+    return total
+
+
+def _cost(tokens: tuple[int | None, int | None], price: Price) -> float | None:
+    """Return what tokens cost; what is free costs nothing, however many there were."""
+    total = 0.0
+    for count, each in zip(tokens, price, strict=True):
+        if each is None or (count is None and each):
+            return None
+        total += (count or 0) * each
+    return total / _TOKENS_PER_PRICE
 
 
 def _written(id_: str, call: Call) -> dict[str, Any]:

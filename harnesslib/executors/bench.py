@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
@@ -17,10 +18,12 @@ from harnesslib.executors.local import run_all
 from harnesslib.executors.pace import Gate
 from harnesslib.executors.watch import Breaker, Progress
 from harnesslib.ports import Client, Effects, Journal
-from harnesslib.records import Assignment, Case, Sample, SampleKey, Spec, Suite
+from harnesslib.records import Assignment, Case, HarnessConfig, Sample, SampleKey, Spec, Suite
 
 LOCK_WAIT_S = 60.0
 WARM_UP_BUDGET_S = 300.0
+_NOT_IN_A_LOCK = re.compile(r"[^A-Za-z0-9.]+")
+_LONGEST_SERVER = 80
 
 
 class Bench:
@@ -28,8 +31,8 @@ class Bench:
 
     Parameters
     ----------
-    wanted
-        Everything that is to be measured, whether the journal holds it or not.
+    specs
+        Everything that may be measured here.
     effects
         Clients, clock, stores.
     journal
@@ -44,7 +47,7 @@ class Bench:
 
     def __init__(
         self,
-        wanted: Sequence[Assignment],
+        specs: Sequence[Spec],
         effects: Effects,
         journal: Journal,
         *,
@@ -59,21 +62,15 @@ class Bench:
         self._harness = effects.config.harness()
         self._taken: dict[SampleKey, Sample] = {sample.key: sample for sample in effects.runs.samples(run_id)}
         self._positions = Counter(sample.stage for sample in self._taken.values())
-        self._cases = _cases(wanted, effects)
-        self._endpoints = {job.spec.model: self._harness.model(job.spec.model).endpoint for job in wanted}
+        self._cases = _cases(specs, effects)
+        self._endpoints = {spec.model: self._harness.model(spec.model).endpoint for spec in specs}
         self._breakers = {name: Breaker() for name in self._endpoints.values()}
         self._answered: dict[str, float] = {}
         self._working: Counter[str] = Counter()
         self._waiting: list[Sample] = []
         self._writing = asyncio.Lock()
         self.warm_ups: list[WarmUp] = []
-        self.progress = Progress(
-            effects.events,
-            effects.clock,
-            state=state,
-            done=len(wanted) - len(self.missing(wanted)),
-            total=len(wanted),
-        )
+        self.progress = Progress(effects.events, effects.clock, state=state)
         self._gates = {
             name: Gate(name, self._harness.endpoints[name].concurrency, effects.clock, self.progress.say)
             for name in self._breakers
@@ -87,9 +84,18 @@ class Bench:
                 await stack.enter_async_context(self.effects.clients[name])
             yield
 
+    def expect(self, assignments: Sequence[Assignment]) -> None:
+        """Count samples that are to be taken into the progress that is shown."""
+        self.progress.expect(len(assignments), len(assignments) - len(self.missing(assignments)))
+
     def missing(self, assignments: Iterable[Assignment]) -> tuple[Assignment, ...]:
         """Return the assignments that the journal does not hold yet."""
         return tuple(job for job in assignments if job.key not in self._taken)
+
+    @property
+    def taken(self) -> tuple[Sample, ...]:
+        """All samples of the run, those of an earlier attempt included."""
+        return tuple(self._taken.values())
 
     def endpoint(self, spec: Spec) -> str:
         """Return the name of the endpoint that serves a spec."""
@@ -109,6 +115,8 @@ class Bench:
         for job in self.missing(assignments):
             queues.setdefault(self.endpoint(job.spec), []).append(job)
         await run_all(queues.items(), self._take_queue, limit=max(1, len(queues)))
+        async with self._writing:
+            await asyncio.to_thread(self.release)
 
     async def take_one(self, assignment: Assignment) -> None:
         """Take one sample and journal it, unless its endpoint is out."""
@@ -130,11 +138,19 @@ class Bench:
         if sample.latency_s is not None:
             self._answered[spec.model] = self.effects.clock.monotonic()
         self._waiting += self._breakers[name].admit(sample)
+        if self._is_only(spec.model, name):
+            self._waiting += self._breakers[name].pardon()
         async with self._writing:
             batch, self._waiting = self._waiting, []
             if batch:
                 # In a thread: a slow disk must not stop the clock of the requests in flight.
                 await asyncio.to_thread(self._write, batch)
+
+    def _is_only(self, model: str, name: str) -> bool:
+        """Whether an endpoint looks out for one model only, and has answered for another one before."""
+        others = {other for other in self._answered if self._endpoints[other] == name} - {model}
+        breaker = self._breakers[name]
+        return breaker.tripped and breaker.models == {model} and bool(others)
 
     def _idle(self, model: str) -> float | None:
         """Return how long ago this bench last had an answer from a model, or none."""
@@ -193,14 +209,18 @@ class Bench:
             if breaker.tripped:
                 raise EndpointError(
                     f"endpoint '{name}': {breaker.limit} samples in a row failed the same way "
-                    f"({breaker.held[-1].detail}); it was given up, other samples are kept; "
+                    f"({breaker.detail}); it was given up, other samples are kept; "
                     "cure: start or repair it (`harness doctor` tells more), then resume the run"
                 )
 
     async def _take_queue(self, queue: tuple[str, list[Assignment]]) -> None:
         name, assignments = queue
-        cold = {job.spec.model: job.spec for job in assignments if job.spec.settings.warmup}
-        for spec in cold.values():
+        asleep = {
+            job.spec.model: job.spec
+            for job in assignments
+            if job.spec.settings.warmup and job.spec.model not in self._answered
+        }
+        for spec in asleep.values():
             await self.warm(spec)
         gate = self._gates[name]
 
@@ -230,36 +250,48 @@ class Bench:
 
 @contextmanager
 def opened(
-    wanted: Sequence[Assignment], effects: Effects, *, run_id: str, state: str, isolate: bool = False
+    specs: Sequence[Spec], effects: Effects, *, run_id: str, state: str, isolate: bool = False
 ) -> Iterator[Bench]:
     """Open a bench: its endpoints locked, its journal open; see `Bench` for what it is given.
 
     Raises
     ------
     InputError
-        An assignment names a model or a variant that does not exist.
+        A spec names a model or a variant that does not exist.
     LockedError
-        Another process measures one of the endpoints.
+        Another process measures one of the endpoints, in this workspace or another one of this machine.
     """
     # Scoring would load its library when it first needs it, and stall all requests in flight meanwhile.
     scoring.preload()
-    _check(wanted, effects)
+    _check(specs, effects)
     harness = effects.config.harness()
-    names = {harness.model(job.spec.model).endpoint for job in wanted}
+    names = {harness.model(spec.model).endpoint for spec in specs}
     with ExitStack() as stack:
         for name in sorted(names):
             stack.enter_context(effects.locks.hold(f"endpoint-{name}", wait_s=LOCK_WAIT_S))
+        if effects.machine_locks:
+            for server in server_locks(names, harness):
+                stack.enter_context(effects.machine_locks.hold(server, wait_s=LOCK_WAIT_S))
         journal = stack.enter_context(effects.runs.journal(run_id))
-        bench = Bench(wanted, effects, journal, run_id=run_id, state=state, isolate=isolate)
+        bench = Bench(specs, effects, journal, run_id=run_id, state=state, isolate=isolate)
         try:
             yield bench
         finally:
             bench.release()
 
 
-def _check(wanted: Iterable[Assignment], effects: Effects) -> None:
+def server_locks(names: Iterable[str], harness: HarnessConfig) -> list[str]:
+    """Return the locks of the servers behind endpoints: one per server, however many APIs it speaks.
+
+    A program and a built-in server have no address: nobody else asks them.
+    """
+    servers = {harness.endpoints[name].server for name in names} - {""}
+    return sorted(f"server-{_NOT_IN_A_LOCK.sub('-', server)[:_LONGEST_SERVER]}" for server in servers)
+
+
+def _check(specs: Iterable[Spec], effects: Effects) -> None:
     models = {model.id for model in effects.config.harness().models}
-    for spec in {job.spec.id: job.spec for job in wanted}.values():
+    for spec in specs:
         if spec.model not in models:
             raise InputError(
                 f"harness.toml: model '{spec.model}' is to be measured in phase '{spec.phase}'; "
@@ -272,11 +304,11 @@ def _check(wanted: Iterable[Assignment], effects: Effects) -> None:
             )
 
 
-def _cases(wanted: Iterable[Assignment], effects: Effects) -> dict[tuple[str, str], tuple[Suite, Case]]:
+def _cases(specs: Iterable[Spec], effects: Effects) -> dict[tuple[str, str], tuple[Suite, Case]]:
     """Map (phase, case id) to the case and its suite, for all phases in use."""
     phases = effects.config.harness().phases
     found: dict[tuple[str, str], tuple[Suite, Case]] = {}
-    for phase in {job.spec.phase for job in wanted}:
+    for phase in {spec.phase for spec in specs}:
         suite = effects.suites[phases[phase].suite]
         found |= {(phase, case.id): (suite, case) for case in suite.cases}
     return found

@@ -134,9 +134,10 @@ def _stats(arm: Arm, manifest: Manifest) -> dict[str, Any]:
 
 
 def _usage(samples: tuple[Sample, ...]) -> dict[str, Any]:
-    read = sum(sample.input_tokens for sample in samples)
-    written = sum(sample.output_tokens for sample in samples)
-    cost = sum(sample.cost for sample in samples)
+    """Return what is known to have been used; Inspect has no way to say that a number is unknown."""
+    read = sum(sample.input_tokens or 0 for sample in samples)
+    written = sum(sample.output_tokens or 0 for sample in samples)
+    cost = sum(sample.cost or 0.0 for sample in samples)
     used = {"input_tokens": read, "output_tokens": written, "total_tokens": read + written}
     return used | ({"total_cost": cost} if cost else {})
 

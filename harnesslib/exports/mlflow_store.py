@@ -124,7 +124,8 @@ def _metrics(bundle: Bundle) -> Iterator[tuple[str, float]]:
         for field in _ESTIMATES:
             yield from _bounds(f"{place}/{field}", getattr(found, field))
         yield f"{place}/samples", float(found.samples)
-        yield f"{place}/cost", found.cost
+        if found.cost is not None:
+            yield f"{place}/cost", found.cost
         yield f"{place}/infra_share", found.infra_share
 
 

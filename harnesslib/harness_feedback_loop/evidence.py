@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from harnesslib.records import CaseResult, PolicyConfig, Sample, SessionComparison
 
-ORDINARY = ("run", "screen", "confirm")
+ORDINARY = ("run", "screen", "probe", "confirm")
 """Stages in which a model is asked as an application would ask it, not provoked by unloading it."""
 
 LEVEL = 0.95
@@ -30,8 +30,13 @@ class Evidence(NamedTuple):
 
     @property
     def answered(self) -> tuple[Sample, ...]:
-        """Samples that say something about the model itself: no timeout, no infrastructure error."""
-        return tuple(s for s in self.samples if s.outcome not in {"timeout", "infra_error"})
+        """Samples that say something about the model itself: no timeout, no infrastructure error.
+
+        In the screen's later rounds cases are asked because the baseline failed them: a share of those says
+        nothing about the suite.
+        """
+        fair = (sample for sample in self.samples if sample.stage != "screen" or sample.round == 0)
+        return tuple(sample for sample in fair if sample.outcome not in {"timeout", "infra_error"})
 
     @property
     def stages(self) -> tuple[tuple[Sample, ...], ...]:

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import msgspec
 
 from harnesslib.records import Finding, PhasePlan, Plan, PolicyConfig, Recommendation, Spec, Summary
-from harnesslib.stats.wording import points
 
 
 def recommend(
@@ -31,7 +30,7 @@ def recommend(
     for phase in plan.phases:
         leader = _leader(summary, phase)
         if leader is not None:
-            proposals.append(_promotion(summary, phase, leader))
+            proposals.append(_promotion(phase, leader))
         mine = [finding for finding in findings if finding.phase == phase.phase]
         proposals += [_warmup(phase, finding) for finding in mine if _can_be_warmed(phase, finding)]
         proposals += [
@@ -45,15 +44,13 @@ def _leader(summary: Summary, phase: PhasePlan) -> Spec | None:
     return next((spec for spec in phase.candidates if spec.id == wanted), None)
 
 
-def _promotion(summary: Summary, phase: PhasePlan, leader: Spec) -> Recommendation:
-    screen = summary.comparison(leader.id, "screen")
-    seen = f" (screen: {points(screen.effect)})" if screen else ""
+def _promotion(phase: PhasePlan, leader: Spec) -> Recommendation:
     return Recommendation(
         id=f"{phase.phase}-promote-{leader.model}",
         action="promote",
         phase=phase.phase,
         spec=leader,
-        hypothesis=f"{leader.model} serves {phase.phase} better than {phase.baseline.model}{seen}.",
+        hypothesis=f"{leader.model} serves {phase.phase} better than {phase.baseline.model}.",
     )
 
 

@@ -14,6 +14,9 @@ from harnesslib.stats.wording import count, p_value, percent, points, share
 SUSPICION = 0.1
 """Suspects cost a few sessions, missing one costs the finding: the threshold is loose."""
 
+FIRST = ("screen", "probe")
+"""Stages in which a cycle meets a model for the first time."""
+
 START = 8
 """Calls that count as the start of a stage."""
 
@@ -24,16 +27,16 @@ FEWEST_TIMEOUTS = 3
 def suspects(samples: Sequence[Sample]) -> tuple[tuple[str, str], ...]:
     """Return the (model, phase) pairs whose first calls are worth sessions with and without warm-up.
 
-    Their timeouts are bunched at the start of the screen; or there are timeouts, and the endpoint says that
+    Their timeouts are bunched at the start of the cycle; or there are timeouts, and the endpoint says that
     loading took at least as long as a typical answer.
     """
-    screened = by_model([sample for sample in samples if sample.stage == "screen"])
+    screened = by_model([sample for sample in samples if sample.stage in FIRST])
     return tuple((model, phase) for (phase, model), group in screened.items() if _suspicious(group))
 
 
 def cold_calls(samples: Sequence[Sample]) -> frozenset[SampleKey]:
-    """Return the screen's samples of `suspects` that were started before the model's first answer came."""
-    screened = by_model([sample for sample in samples if sample.stage == "screen"])
+    """Return the samples of `suspects` that were started before the model's first answer came."""
+    screened = by_model([sample for sample in samples if sample.stage in FIRST])
     return frozenset(
         key for group in screened.values() if _suspicious(group) for key in _before_answer(group)
     )
@@ -59,7 +62,7 @@ def _timeouts(samples: Sequence[Sample]) -> list[bool]:
 
 def cold_start(evidence: Evidence) -> Finding | None:
     """Find failures at a model's start: confirmed by sessions, probable if only the screen shows them."""
-    screened = _timeouts([sample for sample in evidence.samples if sample.stage == "screen"])
+    screened = _timeouts([sample for sample in evidence.samples if sample.stage in FIRST])
     at_start, sessions = coldstart.prefix_p(screened), evidence.sessions
     proven = (
         sessions is not None

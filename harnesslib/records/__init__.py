@@ -52,10 +52,19 @@ from harnesslib.records.cycle import (
     Applied as Applied,
 )
 from harnesslib.records.cycle import (
+    Confirmation as Confirmation,
+)
+from harnesslib.records.cycle import (
+    Confirmed as Confirmed,
+)
+from harnesslib.records.cycle import (
     CycleOutcome as CycleOutcome,
 )
 from harnesslib.records.cycle import (
     CycleRecords as CycleRecords,
+)
+from harnesslib.records.cycle import (
+    Ending as Ending,
 )
 from harnesslib.records.cycle import (
     Event as Event,
@@ -71,6 +80,9 @@ from harnesslib.records.cycle import (
 )
 from harnesslib.records.cycle import (
     Plan as Plan,
+)
+from harnesslib.records.cycle import (
+    Screened as Screened,
 )
 from harnesslib.records.cycle import (
     Selection as Selection,
@@ -104,6 +116,9 @@ from harnesslib.records.evidence import (
 )
 from harnesslib.records.evidence import (
     GateResult as GateResult,
+)
+from harnesslib.records.evidence import (
+    LookResult as LookResult,
 )
 from harnesslib.records.evidence import (
     Recommendation as Recommendation,

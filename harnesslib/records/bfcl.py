@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from harnesslib.records.base import Record
@@ -41,6 +42,19 @@ class BfclQuestion(Record):
         if self.category.endswith("irrelevance"):
             return "no_call"
         return "any_call" if self.category.endswith("relevance") else "calls"
+
+    @property
+    def language(self) -> Literal["python", "java", "javascript"]:
+        """Whose types the functions have."""
+        if self.category.endswith("javascript"):
+            return "javascript"
+        return "java" if self.category.endswith("java") else "python"
+
+    def schema_of(self, name: str) -> Mapping[str, Any]:
+        """Return the parameters of a function as the file has them; none where it isn't offered."""
+        function = next((one for one in self.functions if one.get("name") == name), {})
+        found: Mapping[str, Any] = function.get("parameters", {})
+        return found
 
     @property
     def names(self) -> tuple[str, ...]:

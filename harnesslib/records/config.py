@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from typing import Literal
+from urllib.parse import urlsplit
 
 from harnesslib.records.base import Record
 from harnesslib.records.measure import Settings
 
 ClientName = Literal["openai_compat", "ollama", "command"]
+_PORTS = {"http": 80, "https": 443}
+_HERE = frozenset({"localhost", "127.0.0.1", "::1", "0.0.0.0"})  # noqa: S104 - an address to compare with
 
 
 class EndpointConfig(Record):
@@ -25,6 +28,17 @@ class EndpointConfig(Record):
     simulator: str = ""
     command: tuple[str, ...] = ()
     concurrency: int = 4
+
+    @property
+    def server(self) -> str:
+        """Host and port, written alike however they are given; "" without an address."""
+        parts = urlsplit(self.base_url)
+        host = (parts.hostname or "").lower()
+        try:
+            port = parts.port or _PORTS.get(parts.scheme, 0)
+        except ValueError:
+            port = 0
+        return f"{'localhost' if host in _HERE else host}:{port}" if host else ""
 
 
 class SettingsPatch(Record):
@@ -44,13 +58,16 @@ class SettingsPatch(Record):
 
 
 class ModelConfig(Record):
-    """A model that may serve. `phases` empty = all phases. Prices are per million tokens."""
+    """A model that may serve. `phases` empty = all phases.
+
+    Prices are per million tokens; 0 is free, none is unknown.
+    """
 
     id: str
     endpoint: str
     phases: tuple[str, ...] = ()
-    price_input: float = 0.0
-    price_output: float = 0.0
+    price_input: float | None = None
+    price_output: float | None = None
     settings: SettingsPatch = SettingsPatch()
 
 
@@ -70,8 +87,13 @@ class PhaseConfig(Record):
 
 
 class PolicyConfig(Record):
-    """The numbers of the gates; see the policy's own documentation for what each one means."""
+    """The numbers of the gates; see the policy's own documentation for what each one means.
 
+    `smallest_gain` is the gain worth finding, as a share: a candidate for which it has become implausible
+    gets no more calls. A smaller one costs more calls, in proportion to its square.
+    """
+
+    smallest_gain: float = 0.1
     alpha: float = 0.05
     verify_alpha: float = 0.2
     min_samples: int = 3
@@ -83,21 +105,25 @@ class PolicyConfig(Record):
 
 
 class CycleConfig(Record):
-    """How much a cycle measures. Repeats are calls per case and arm."""
+    """How a cycle measures. How often a case is asked follows from the suite's size and from what is seen."""
 
     seed: int = 1
-    screen_repeats: int = 2
-    confirm_repeats: int = 7
-    verify_repeats: int = 5
     sessions: int = 5
     verify_sessions: int = 3
     session_cases: int = 4
 
 
 class BudgetConfig(Record):
-    """What one cycle may spend at the most: requests to endpoints; 0 = no limit."""
+    """What one cycle may spend at the most; 0 = no limit.
+
+    `max_calls` counts requests to endpoints, `max_cost` is in the unit of the prices, `max_minutes` is wall
+    time. A cycle that would exceed one stops asking, decides on what it has, and applies nothing that it
+    could not verify within the budget.
+    """
 
     max_calls: int = 0
+    max_cost: float = 0.0
+    max_minutes: float = 0.0
 
 
 HookEvent = Literal["promoted", "rolled_back", "drift", "failed", "held"]

@@ -35,7 +35,7 @@ class PhasePlan(Record):
 
 
 class Plan(Record):
-    """What a cycle will do, and how many samples and requests that takes at the most."""
+    """What a cycle will do, and how many samples and requests that takes at the most, and at the least."""
 
     run_id: str
     seed: int
@@ -44,14 +44,61 @@ class Plan(Record):
     predicted_samples: int
     predicted_requests: int
     digests: dict[str, str]
+    least_requests: int = 0
+
+
+class Screened(Record):
+    """How a candidate did in the screen, on the cases that the baseline failed there.
+
+    `gain` is what that promises for the whole suite, as a share; none without a call. `reason` says why it
+    went no further, "" for the leader; `halted` whether it was for want of sound calls or of budget.
+    """
+
+    phase: str
+    spec: Spec
+    passes: int
+    calls: int
+    gain: float | None
+    reason: str
+    halted: bool = False
 
 
 class Selection(Record):
-    """What the screen decided: who is confirmed in each phase, and whose first calls are looked at again."""
+    """What the screen decided: who is confirmed in each phase, and whose first calls are looked at again.
+
+    `headroom` are the cases of each phase that its baseline failed.
+    """
 
     run_id: str
     leaders: dict[str, Spec]
     suspects: tuple[Spec, ...]
+    screened: tuple[Screened, ...] = ()
+    headroom: dict[str, tuple[str, ...]] = {}
+
+
+Ending = Literal["crossed", "completed", "futile", "harm", "infrastructure", "budget"]
+
+
+class Confirmed(Record):
+    """Why one phase's comparison ended, in one word and in a sentence; `rounds` is how many it took."""
+
+    phase: str
+    candidate: Spec
+    baseline: Spec
+    ended: Ending
+    rounds: int
+    reason: str
+
+
+class Confirmation(Record):
+    """How the fresh calls of a cycle went, phase by phase."""
+
+    run_id: str
+    phases: tuple[Confirmed, ...]
+
+    def of(self, candidate: Spec) -> Confirmed | None:
+        """Return how a candidate's comparison ended, or none."""
+        return next((one for one in self.phases if one.candidate == candidate), None)
 
 
 class Applied(Record):
@@ -140,6 +187,8 @@ class CycleRecords(Record):
     manifest: Manifest
     plan: Plan | None = None
     samples: tuple[Sample, ...] = ()
+    selection: Selection | None = None
+    confirmation: Confirmation | None = None
     summary: Summary | None = None
     feedback: Feedback | None = None
     decisions: Decisions | None = None

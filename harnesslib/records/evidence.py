@@ -40,7 +40,13 @@ class CaseResult(Record):
 
 
 class SpecSummary(Record):
-    """One spec in one stage. Served accuracy counts a timeout as a failure; skill accuracy leaves it out."""
+    """One spec in one stage. Served accuracy counts a timeout as a failure; skill accuracy leaves it out.
+
+    `selected` is true where its cases were chosen because the baseline failed them: its shares then say
+    nothing about the suite. Tokens are summed over the `token_samples` that know both numbers, `cost` over
+    the `cost_samples` that know it; none where no sample does. Files of older versions don't hold these two
+    counts.
+    """
 
     spec: Spec
     stage: str
@@ -53,10 +59,32 @@ class SpecSummary(Record):
     latency_p95_s: Estimate
     infra_share: float
     requests: int
-    input_tokens: int
-    output_tokens: int
-    cost: float
+    input_tokens: int | None
+    output_tokens: int | None
+    cost: float | None
     cases: tuple[CaseResult, ...]
+    selected: bool = False
+    token_samples: int | None = None
+    cost_samples: int | None = None
+
+
+class LookResult(Record):
+    """One look at a comparison that is measured in rounds.
+
+    `fraction` is the share of the planned information; `statistic` the candidate's weighted passes, of which
+    `critical` would have been enough (none: no number would); `spent` the error spent so far. `futile` says
+    that the gain looked for has become implausible.
+    """
+
+    round: int
+    fraction: float
+    statistic: int
+    critical: int | None
+    spent: float
+    crossed: bool
+    futile: bool
+    effect: float | None
+    calls: int
 
 
 class Comparison(Record):
@@ -88,6 +116,7 @@ class Comparison(Record):
     overdispersion_p: float | None
     dropped_blocks: int = 0
     restraint_p_value: float | None = None
+    looks: tuple[LookResult, ...] = ()
 
 
 class SessionComparison(Record):

@@ -18,7 +18,23 @@ OUTCOMES: tuple[Outcome, ...] = (
     "timeout",
     "infra_error",
 )
-Stage = Literal["run", "screen", "confirm", "sessions", "verify", "verify_sessions", "verify_fallback"]
+Stage = Literal[
+    "run",
+    "screen",
+    "probe",
+    "confirm",
+    "guard",
+    "sessions",
+    "verify",
+    "verify_sessions",
+    "verify_fallback",
+]
+"""What samples are taken for.
+
+A plain run; the baseline's sweep and the candidates' calls on the cases it failed; cases drawn by lot of
+candidates that look hopeless there; fresh calls of a leader and the baseline; more of these where no call is
+wanted; loads on purpose; and what was applied, measured again.
+"""
 
 
 SampleKey = tuple[str, str, str, int, int]
@@ -112,7 +128,10 @@ class Score(Record):
 
 
 class Assignment(Record):
-    """A sample to take. `requested_model` differs from the spec's model where a route fell back."""
+    """A sample to take. `requested_model` differs from the spec's model where a route fell back.
+
+    `round` counts the rounds of its stage: what a round measures depends on those before it.
+    """
 
     stage: Stage
     spec: Spec
@@ -121,6 +140,7 @@ class Assignment(Record):
     position: int
     seed: int
     requested_model: str
+    round: int = 0
     session: int = 0
     cold: bool = False
     warmup_s: float | None = None
@@ -136,13 +156,15 @@ class Assignment(Record):
 class Sample(Record):
     """One observed attempt of one case under one spec: a line of the journal.
 
-    `position` counts the samples of this stage in the order they were started; `session` counts loads of
+    `position` counts the samples of this stage in the order they were started; `round` is the round of the
+    stage that asked for it; `session` counts loads of
     the model on purpose (0 where it was not unloaded). `cold` is true where nobody had used the model
     since it was unloaded. `warmup_s` is how long the warm-up of its session took, `idle_s` how
     long the model had not answered anybody in this run (none before its first answer), `level` how
     many samples its endpoint was given at the same time at the most. `latency_s` is time
     waiting for the endpoint, all turns, back-off excluded; none for a sample without an answer.
-    `elapsed_s` is what a user waited, retries included.
+    `elapsed_s` is what a user waited, retries included. Tokens are those of all answers; none unless every
+    answer stated them, and for a sample that failed. `cost` is none where tokens or price are unknown.
     """
 
     run_id: str
@@ -161,6 +183,7 @@ class Sample(Record):
     started_at: datetime
     outcome: Outcome
     detail: str
+    round: int = 0
     session: int = 0
     cold: bool = False
     warmup_s: float | None = None
@@ -175,9 +198,9 @@ class Sample(Record):
     attempts: int = 1
     requests: int = 1
     concurrency: int = 1
-    input_tokens: int = 0
-    output_tokens: int = 0
-    cost: float = 0.0
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cost: float | None = None
 
     @property
     def key(self) -> SampleKey:

@@ -86,8 +86,8 @@ class LockOwner(Record):
     since: datetime
 
 
-LogEvent = Literal["init", "intent", "applied", "confirmed", "rolled_back", "undone"]
-IN_FORCE: frozenset[LogEvent] = frozenset({"init", "applied", "confirmed", "rolled_back"})
+LogEvent = Literal["init", "intent", "applied", "confirmed", "rolled_back", "undone", "synced"]
+IN_FORCE: frozenset[LogEvent] = frozenset({"init", "applied", "confirmed", "rolled_back", "synced"})
 """Events after which the file in force has the entry's generation and hash."""
 
 

@@ -36,12 +36,15 @@ class Turn(Record):
     """One user message and what may answer it.
 
     `accept` holds alternatives; each is the set of calls of this turn (their order is free). An empty
-    alternative means: no call is right. `reply` is a reference answer in words.
+    alternative means: no call is right. With `any_call` calls of offered tools are right, however many and
+    whatever their arguments, as long as there is one; `accept` then holds an example. `reply` is a reference
+    answer in words.
     """
 
     user: str
     accept: tuple[tuple[ExpectedCall, ...], ...]
     reply: str = "Done."
+    any_call: bool = False
 
 
 class Case(Record):

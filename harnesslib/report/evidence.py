@@ -31,6 +31,11 @@ from harnesslib.report.view.speed import ColdFigure, LatencyFigure, cold_figures
 
 _CASES = f"Cases {TIMES} repeats"
 _LONG = 160
+_HOW_SUMMED = (
+    "Time waited is summed over samples that ran side by side. "
+    "Tokens are known where the endpoint states them, costs where harness.toml states prices, too; "
+    '"(8 of 10)" = known of 8 samples of 10.'
+)
 _CSS = {"pass": "p", "infra_error": "m", "missing": "m"}
 
 
@@ -114,7 +119,7 @@ def budget(records: CycleRecords) -> Section:
         Column("time waited", numeric=True),
     )
     cells = ((r.stage, r.samples, r.requests, r.tokens, r.cost, r.waited) for r in rows)
-    intro = paragraph(f"{foreseen} Time waited is summed over samples that ran side by side.".strip())
+    intro = paragraph(f"{foreseen} {_HOW_SUMMED}".strip())
     return section("budget", "Budget", intro, framed("Budget", columns, cells))
 
 

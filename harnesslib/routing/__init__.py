@@ -13,3 +13,4 @@ from harnesslib.routing.differences import diff as diff
 from harnesslib.routing.migration import LEGACY_VERSION as LEGACY_VERSION
 from harnesslib.routing.migration import LegacyRouting as LegacyRouting
 from harnesslib.routing.migration import migrate as migrate
+from harnesslib.routing.synchronisation import synced as synced

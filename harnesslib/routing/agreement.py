@@ -47,7 +47,7 @@ def _phases(config: RoutingConfig, harness: HarnessConfig) -> Iterator[Mismatch]
                 phase=phase,
                 model=harness.phases[phase].baseline,
                 what=f"harness.toml has the phase '{phase}', and the routing has no baseline for it",
-                cure="make a workspace for the new set of phases with `harness init`, or take the phase out",
+                cure="`harness config sync` adds it with that baseline; or take the phase out",
             )
     for phase in config.baselines:
         if phase not in harness.phases:
@@ -84,7 +84,7 @@ def _pairs(config: RoutingConfig, harness: HarnessConfig) -> Iterator[Mismatch]:
                 phase=phase,
                 model=model,
                 what=f"harness.toml lists '{model}' for '{phase}', and the routing has no rule for it",
-                cure="none is needed: it is a candidate of the next cycle, and gets a rule with a change",
+                cure="none is needed: it is a candidate of the next cycle; `harness config sync` adds a rule",
             )
     for model, phase in sorted(ruled - listed):
         if phase in harness.phases and config.baselines[phase].spec.model != model:
@@ -109,8 +109,14 @@ def _settings(config: RoutingConfig, harness: HarnessConfig) -> Iterator[Mismatc
                 phase=rule.phase,
                 model=rule.model,
                 what=f"'{rule.model}' in '{rule.phase}': {differing}",
-                cure=f"none is needed: the rule's settings hold (it says: {rule.reason})",
+                cure=_settings_cure(rule),
             )
+
+
+def _settings_cure(rule: Rule) -> str:
+    if rule.source == "init":
+        return "`harness config sync` takes them over; until then the rule's settings hold"
+    return f"none is needed: the rule's settings were learned and hold (it says: {rule.reason})"
 
 
 def _differing(rule: Rule, written: Settings) -> str:

@@ -47,7 +47,8 @@ def score(case: Case, turns: Sequence[tuple[Call, ...]], malformed: str) -> Scor
     compared with their type: ``"5"`` is not 5 and 1 is not true, but 1 is 1.0, since JSON has one kind of
     number. Strings have to be equal in case and spelling; blanks around them and the way accents are
     composed (Unicode NFC) don't count. An argument that nobody expects is wrong, and so is a missing one
-    that is not optional. No JSON value makes this function raise.
+    that is not optional. A turn of `any_call` takes any calls of
+    offered tools. No JSON value makes this function raise.
     """
     if malformed:
         return Score(outcome="malformed", detail=cut(f"a call can't be read: {malformed}"))
@@ -55,7 +56,7 @@ def score(case: Case, turns: Sequence[tuple[Call, ...]], malformed: str) -> Scor
         return Score(outcome="wrong", detail=f"{len(turns)} turns for a case of {len(case.turns)}")
     made = [*turns, *[()] * (len(case.turns) - len(turns))]
     for number, (turn, calls) in enumerate(zip(case.turns, made, strict=True), start=1):
-        verdict = _turn(turn, calls, f"turn {number}: ", case.harmless)
+        verdict = _turn(turn, calls, f"turn {number}: ", case)
         if verdict is not None:
             return verdict
     off = _state_difference(case, made)
@@ -72,9 +73,11 @@ def _state_difference(case: Case, made: Sequence[tuple[Call, ...]]) -> str:
     return final_state.difference(case.final_state, state)
 
 
-def _turn(turn: Turn, calls: tuple[Call, ...], where: str, harmless: Collection[str]) -> Score | None:
+def _turn(turn: Turn, calls: tuple[Call, ...], where: str, case: Case) -> Score | None:
     """Return the verdict on a turn that is not right, none on one that is."""
-    pairings = (_Pairing(alternative, calls, harmless) for alternative in turn.accept)
+    if turn.any_call and calls and all(call.name in case.tools for call in calls):
+        return None
+    pairings = (_Pairing(alternative, calls, case.harmless) for alternative in turn.accept)
     best = min(pairings, key=lambda one: one.cost)
     if best.cost == 0:
         return None

@@ -18,14 +18,17 @@ from harnesslib.records.bfcl import BfclQuestion, api_name
 from harnesslib.scoring import score
 from harnesslib.scoring.arguments import differing
 from harnesslib.scoring.assignment import cheapest_pairs
-from harnesslib.scoring.bfcl_values import value_problem
+from harnesslib.scoring.bfcl_values import is_literal, value_problem
 from harnesslib.scoring.words import cut, shown_call, shown_text, shown_value
 
 RULES = {
     "malformed": "a call that can't be read counts as no call there, and earns the credit for restraint",
     "pairing": "parallel calls are paired greedily there, so that a right answer can fail by its order",
     "text": "case, blanks and ,./-_*^ don't count in strings there, so that -5 is 5 and 1.5 is 15",
+    "letters": "an object's answer that is a text alone, no list of them, is read letter by letter there",
     "type": "types are compared as Python's there, so 5.0 is no integer; JSON has one kind of number",
+    "literal": 'values of Java and JavaScript are literals in strings there, as "5L" and "new int[]{1}"',
+    "offered": "where any call is right, calls of tools count there that nobody offered",
     "schema": "values are accepted there that the tool's own schema forbids",
 }
 """Where the two judge differently."""
@@ -68,7 +71,8 @@ def strict(question: BfclQuestion, calls: Sequence[Call], malformed: str) -> Sco
     call has the answer's name, all required arguments, and none that the schema or the answer lacks. Types
     are checked one level deep, an integer does for a float and a list for a tuple; a value must be among
     the alternatives, strings without case, blanks and some punctuation, also in lists and one level inside
-    objects. An answer of another type than the schema's stands for a variable and is compared exactly.
+    objects. An answer of another type than the schema's stands for a variable and is compared exactly. In
+    questions of Java and JavaScript every argument is a string, and what counts is the literal in it.
     """
     readable = () if malformed else tuple(calls)
     if question.kind == "no_call":
@@ -141,8 +145,7 @@ def _call_problems(
     if call.name != api_name(name):
         yield _Problem("name", "", f"{shown_text(call.name)} called instead of {shown_text(name)}")
         return
-    function = next((one for one in question.functions if one.get("name") == name), {})
-    schema = function.get("parameters", {})
+    schema = question.schema_of(name)
     properties = schema.get("properties", {})
     for argument in schema.get("required", ()):
         if argument not in call.arguments:
@@ -150,7 +153,7 @@ def _call_problems(
     for argument, value in call.arguments.items():
         if argument not in properties or argument not in accepted:
             yield _Problem("unexpected", argument, f"{shown_text(argument)} is unexpected")
-        elif rule := value_problem(value, accepted[argument], properties[argument]):
+        elif rule := value_problem(value, accepted[argument], properties[argument], question.language):
             expected = shown_value(accepted[argument])
             yield _Problem(
                 rule, argument, f"{argument}: expected one of {expected}; got {shown_value(value)}"
@@ -167,13 +170,19 @@ def _too_lenient(
     if malformed:
         yield Difference(rule="malformed", detail=cut(malformed))
         return
+    if question.kind == "any_call":
+        unknown = [call for call in made if call.name not in case.tools]
+        yield Difference(rule="offered", detail=cut(", ".join(map(shown_call, unknown))))
+        return
     alternatives = case.turns[0].accept[0] if case.turns else ()
     for expected, call in _paired(alternatives, made, _our_cost):
         answer = question.answers[alternatives.index(expected)]
+        name, arguments = next(iter(answer.items()))
         for argument in differing(expected, call):
-            accepted = next(iter(answer.values())).get(argument, [])
-            value = call.arguments.get(argument)
-            rule = "schema" if value in accepted else "text"
+            accepted, value = arguments.get(argument, []), call.arguments.get(argument)
+            schema = question.schema_of(name).get("properties", {}).get(argument, {})
+            literal = is_literal(value, schema, question.language)
+            rule = "literal" if literal else "schema" if value in accepted else "text"
             detail = f"{shown_text(argument)}: {shown_value(value)} for {shown_value(accepted)}"
             yield Difference(rule=rule, detail=cut(detail))
 

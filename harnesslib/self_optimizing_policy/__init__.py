@@ -1,4 +1,4 @@
-"""The policy: who is confirmed, what is promoted, what is kept. The one place where gates are defined.
+"""The policy: whom the screen leaves behind, what is promoted, what is kept. All gates are defined here.
 
 Every gate says pass, fail or unknown; every gate is always asked. Any fail = REJECT; else any unknown = HOLD;
 else PROMOTE. With too many infrastructure errors no gate is judged. `GATES` is the table of all gates with
@@ -6,8 +6,9 @@ what each one means.
 
 What the numbers of ``[policy]`` mean:
 
-- `alpha`: one-sided error of the confirmation, per phase and cycle. Only one candidate is confirmed, on calls
-  that had no part in choosing it, so nothing is corrected for the number of candidates.
+- `smallest_gain`: the gain worth finding. A candidate for which it is implausible gets no more calls.
+- `alpha`: one-sided error of the confirmation, per phase and cycle, all its looks together. Only one
+  candidate is confirmed, on calls that had no part in choosing it: nothing is corrected for their number.
 - `verify_alpha`: the same for the holdout after a change was applied. Looser, for it asks again and does not
   search.
 - `min_samples`: fresh calls per case and arm. A loss that is spread thinly over the cases that worked goes
@@ -20,7 +21,10 @@ What the numbers of ``[policy]`` mean:
 """
 
 from harnesslib.self_optimizing_policy.decisions import GATES as GATES
+from harnesslib.self_optimizing_policy.decisions import Measured as Measured
 from harnesslib.self_optimizing_policy.decisions import decide as decide
 from harnesslib.self_optimizing_policy.decisions import decide_all as decide_all
-from harnesslib.self_optimizing_policy.selection import leader as leader
+from harnesslib.self_optimizing_policy.promotion import promotion_gates as promotion_gates
+from harnesslib.self_optimizing_policy.selection import unfit as unfit
+from harnesslib.self_optimizing_policy.selection import why_dropped as why_dropped
 from harnesslib.self_optimizing_policy.verification import verify as verify

@@ -10,7 +10,7 @@ from harnesslib.self_optimizing_policy.gate import LEVEL
 from harnesslib.stats import intervals
 from harnesslib.stats.wording import percent
 
-ORDINARY = ("run", "screen", "confirm")
+ORDINARY = ("run", "screen", "probe", "confirm")
 """Stages in which a model is asked as an application would ask it, not provoked by unloading it."""
 
 
@@ -47,11 +47,13 @@ def counts(summaries: Sequence[SpecSummary], *, wants_call: bool) -> Counts:
 
 
 def summaries_of(summary: Summary, model: str, phase: str) -> tuple[SpecSummary, ...]:
-    """Return what was measured of a model in a phase, in ordinary use."""
+    """Return what was measured of a model in a phase, in ordinary use, on cases that stand for the suite."""
     return tuple(
         item
         for item in summary.specs
-        if (item.spec.model, item.spec.phase) == (model, phase) and item.stage in ORDINARY
+        if (item.spec.model, item.spec.phase) == (model, phase)
+        and item.stage in ORDINARY
+        and not item.selected
     )
 
 

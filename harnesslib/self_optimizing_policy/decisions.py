@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import msgspec
 
 from harnesslib.records import (
-    Comparison,
+    Confirmation,
     Decision,
     Decisions,
     Estimate,
@@ -16,6 +17,8 @@ from harnesslib.records import (
     PhaseConfig,
     PolicyConfig,
     Recommendation,
+    Screened,
+    Spec,
     Summary,
 )
 from harnesslib.self_optimizing_policy.counts import counts, summaries_of
@@ -48,7 +51,23 @@ GATES: Mapping[str, tuple[AnyGate, ...]] = {
 TELLING = ("infra_share", "coverage", "restraint", "latency", "capability", "accuracy_floor", "no_regression")
 """Gates that explain a verdict better than those behind them in the table: named first in the reason."""
 
-SOUNDNESS = {"infra_share", "coverage"}
+
+class Measured(NamedTuple):
+    """Who was looked at in the screen, how the confirmations ended, and the baseline of each phase."""
+
+    screened: tuple[Screened, ...]
+    confirmation: Confirmation
+    baselines: Mapping[str, Spec]
+
+    def ended(self, proposal: Recommendation) -> str:
+        """Return how the measurement of a candidate ended that was not proven better; "" where it was."""
+        if proposal.action != "promote":
+            return ""
+        confirmed = self.confirmation.of(proposal.spec)
+        if confirmed is not None:
+            return "" if confirmed.ended in {"crossed", "harm"} else f"is not decided: {confirmed.reason}"
+        seen = next((one for one in self.screened if one.spec == proposal.spec), None)
+        return f"was not confirmed: {seen.reason}" if seen and seen.reason else ""
 
 
 def decide(
@@ -58,11 +77,12 @@ def decide(
     policy: PolicyConfig,
     phase: PhaseConfig,
     run_id: str,
+    ended: str = "",
 ) -> Decision:
     """Ask every gate of the action and return the verdict.
 
-    A promotion is judged on the confirmation; a candidate that was only screened is judged on the screen,
-    which can reject it but never promote it.
+    A promotion is judged on the confirmation alone: what chose a candidate says nothing about it. `ended`
+    says how its measurement ended, for the reason of a verdict that was left open.
     """
     judge = {"promote": _promotion, "enable_warmup": _warmup, "deny": _denial}[recommendation.action]
     gates, effect = judge(recommendation, summary, policy, phase)
@@ -71,7 +91,7 @@ def decide(
         recommendation=recommendation,
         verdict=verdict_of(gates),
         gates=gates,
-        reason=_reason(recommendation, summary, gates, effect),
+        reason=_reason(recommendation, summary, (gates, effect), ended),
         effect=effect,
     )
 
@@ -79,23 +99,40 @@ def decide(
 def decide_all(
     feedback: Feedback,
     summary: Summary,
+    measured: Measured,
     *,
     policy: PolicyConfig,
     phases: Mapping[str, PhaseConfig],
 ) -> Decisions:
-    """Decide every recommendation, and every candidate that was screened but not confirmed.
+    """Decide every recommendation, and every candidate that the screen left behind.
 
     A denial whose fallback was not promoted falls back on the baseline instead.
+
+    Parameters
+    ----------
+    feedback
+        The recommendations.
+    summary
+        What they are judged on.
+    measured
+        Who was screened, and how the confirmations ended.
+    policy, phases
+        The gates' limits.
     """
-    proposals = (*feedback.recommendations, *_screened_only(feedback, summary))
+    proposals = (*feedback.recommendations, *_left_behind(feedback, measured))
     run_id = feedback.run_id
     decided: dict[str, Decision] = {}
     for proposal in sorted(proposals, key=lambda item: item.action == "deny"):
         settled = (
-            _with_serving_fallback(proposal, summary, decided) if proposal.action == "deny" else proposal
+            _with_serving_fallback(proposal, measured, decided) if proposal.action == "deny" else proposal
         )
         decided[proposal.id] = decide(
-            settled, summary, policy=policy, phase=phases[proposal.phase], run_id=run_id
+            settled,
+            summary,
+            policy=policy,
+            phase=phases[proposal.phase],
+            run_id=run_id,
+            ended=measured.ended(proposal),
         )
     return Decisions(run_id=run_id, decisions=tuple(decided[proposal.id] for proposal in proposals))
 
@@ -103,10 +140,9 @@ def decide_all(
 def _promotion(
     recommendation: Recommendation, summary: Summary, policy: PolicyConfig, phase: PhaseConfig
 ) -> tuple[tuple[GateResult, ...], Estimate]:
-    stage = _stage(recommendation, summary)
-    evidence = promotion_evidence(summary, recommendation.spec, stage, policy=policy, phase=phase)
+    evidence = promotion_evidence(summary, recommendation.spec, "confirm", policy=policy, phase=phase)
     seen = evidence.comparison
-    effect = seen.effect if seen else intervals.unmeasured("comparison", "no valid pair of calls")
+    effect = seen.effect if seen else intervals.unmeasured("comparison", "it got no fresh calls")
     return ask_all(PROMOTION_GATES, evidence), effect
 
 
@@ -128,63 +164,60 @@ def _denial(
     return ask_all(DENIAL_GATES, evidence), intervals.difference(*gained, *lost)
 
 
-def _stage(recommendation: Recommendation, summary: Summary) -> str:
-    return "confirm" if summary.comparison(recommendation.spec.id, "confirm") else "screen"
-
-
-def _screened_only(feedback: Feedback, summary: Summary) -> list[Recommendation]:
+def _left_behind(feedback: Feedback, measured: Measured) -> list[Recommendation]:
     """Return a promotion proposal for each candidate of the screen that nobody proposed."""
     taken = {item.id for item in feedback.recommendations}
     proposed = {item.spec.id for item in feedback.recommendations if item.action == "promote"}
     found: list[Recommendation] = []
-    for seen in summary.comparisons:
-        if seen.stage != "screen" or seen.candidate.id in proposed:
+    for seen in measured.screened:
+        if seen.spec.id in proposed:
             continue
-        name = f"{seen.phase}-promote-{seen.candidate.model}"
-        unique = name if name not in taken else f"{name}-{seen.candidate.id.rsplit('/', 1)[-1]}"
+        name = f"{seen.phase}-promote-{seen.spec.model}"
+        unique = name if name not in taken else f"{name}-{seen.spec.id.rsplit('/', 1)[-1]}"
         taken.add(unique)
+        rival = measured.baselines[seen.phase].model
         found.append(
             Recommendation(
                 id=unique,
                 action="promote",
                 phase=seen.phase,
-                spec=seen.candidate,
-                hypothesis=f"{seen.candidate.model} serves {seen.phase} better than {seen.baseline.model}.",
+                spec=seen.spec,
+                hypothesis=f"{seen.spec.model} serves {seen.phase} better than {rival}.",
             )
         )
     return found
 
 
 def _with_serving_fallback(
-    proposal: Recommendation, summary: Summary, decided: Mapping[str, Decision]
+    proposal: Recommendation, measured: Measured, decided: Mapping[str, Decision]
 ) -> Recommendation:
     """Put the baseline in as fallback unless the proposed one is the baseline or was promoted."""
-    baseline = next(
-        (item.baseline.model for item in summary.comparisons if item.phase == proposal.phase), None
-    )
+    baseline = measured.baselines[proposal.phase].model
     serving = {
         decision.recommendation.spec.model
         for decision in decided.values()
         if (decision.recommendation.action, decision.recommendation.phase) == ("promote", proposal.phase)
         and decision.verdict == "PROMOTE"
     }
-    if baseline is None or proposal.fallback_model in serving | {baseline}:
+    if proposal.fallback_model in serving | {baseline}:
         return proposal
     return msgspec.structs.replace(proposal, fallback_model=baseline)
 
 
 def _reason(
-    recommendation: Recommendation, summary: Summary, gates: Sequence[GateResult], effect: Estimate
+    recommendation: Recommendation,
+    summary: Summary,
+    asked: tuple[Sequence[GateResult], Estimate],
+    ended: str,
 ) -> str:
+    gates, effect = asked
     verdict, model = verdict_of(gates), recommendation.spec.model
     if verdict == "PROMOTE":
         return _why_promoted(recommendation, summary, effect)
+    if verdict == "HOLD" and ended:
+        return f"{model} {ended}."
     wanted = "fail" if verdict == "REJECT" else "unknown"
-    telling = sorted((gate for gate in gates if gate.verdict == wanted), key=_telling)
-    gate = telling[0]
-    only_screened = recommendation.action == "promote" and _stage(recommendation, summary) == "screen"
-    if verdict == "HOLD" and only_screened and gate.name not in SOUNDNESS:
-        return _why_not_confirmed(recommendation, summary)
+    gate = min((gate for gate in gates if gate.verdict == wanted), key=_telling)
     definition = next(item for item in GATES[recommendation.action] if item.name == gate.name)
     why = definition.failing if verdict == "REJECT" else definition.unknown
     what = "is rejected" if verdict == "REJECT" else "is not decided"
@@ -212,26 +245,3 @@ def _why_promoted(recommendation: Recommendation, summary: Summary, effect: Esti
         f"{model} beats {rival} by {points(effect)} on {count(cases, 'case')} ({p_value(p)}), "
         "and every guard holds."
     )
-
-
-def _why_not_confirmed(recommendation: Recommendation, summary: Summary) -> str:
-    """Say why a candidate of the screen got no fresh calls."""
-    model, seen = recommendation.spec.model, summary.comparison(recommendation.spec.id, "screen")
-    if seen is None or seen.effect.value is None:
-        return f"{model} is not decided: nothing was measured."
-    gain = points(seen.effect)
-    if seen.effect.value == 0:
-        return f"{model} was as good as {seen.baseline.model} in the screen ({gain}): nothing to confirm."
-    if seen.effect.value < 0:
-        return f"{model} showed no gain over {seen.baseline.model} in the screen ({gain})."
-    ahead = _confirmed(recommendation.phase, summary)
-    if ahead is None:
-        return f"{model} gained in the screen ({gain}), but its guards did not look good enough to go on."
-    return (
-        f"{model} gained in the screen ({gain}), but {ahead.candidate.model} was chosen "
-        f"({points(ahead.effect)}): one candidate per phase is confirmed."
-    )
-
-
-def _confirmed(phase: str, summary: Summary) -> Comparison | None:
-    return summary.comparison(summary.leaders.get(phase, ""), "screen")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 
-from harnesslib.records import Comparison, PhaseConfig, PolicyConfig, Spec, SpecSummary, Summary
+from harnesslib.records import Comparison, GateResult, PhaseConfig, PolicyConfig, Spec, SpecSummary, Summary
 from harnesslib.self_optimizing_policy.counts import counts
-from harnesslib.self_optimizing_policy.gate import AT_LEAST, AT_MOST, Check, Gate, state_of
+from harnesslib.self_optimizing_policy.gate import AT_LEAST, AT_MOST, Check, Gate, ask_all, state_of
 from harnesslib.stats import paired
 from harnesslib.stats.power import smallest_effect
 from harnesslib.stats.wording import TIMES, count, factor, p_value, percent, points, signed
@@ -23,14 +23,14 @@ NOT_MEASURED = "not measured"
 
 @dataclass(frozen=True)
 class PromotionEvidence:
-    """Both arms of one stage. `fresh` = calls that had no part in choosing the candidate."""
+    """Both arms of one stage; `guard` is what the candidate was asked beside it to settle a guard."""
 
     comparison: Comparison | None
     candidate: SpecSummary | None
+    guard: SpecSummary | None
     baseline: SpecSummary | None
     policy: PolicyConfig
     phase: PhaseConfig
-    fresh: bool
 
 
 def promotion_evidence(
@@ -41,10 +41,10 @@ def promotion_evidence(
     return PromotionEvidence(
         comparison=comparison if comparison and comparison.cases else None,
         candidate=summary.spec(candidate.id, stage),
+        guard=summary.spec(candidate.id, "guard") if stage == "confirm" else None,
         baseline=summary.spec(comparison.baseline.id, stage) if comparison else None,
         policy=policy,
         phase=phase,
-        fresh=stage != "screen",
     )
 
 
@@ -76,10 +76,7 @@ def _min_samples(evidence: PromotionEvidence) -> Check:
     seen = evidence.comparison
     if seen is None:
         return Check("unknown", NOT_MEASURED, threshold, "measure it")
-    if not evidence.fresh:
-        observed = f"0 fresh calls ({seen.repeats} per case in the screen)"
-        return Check("unknown", observed, threshold, "lead the screen: only the leader is confirmed")
-    settle = f"set cycle.confirm_repeats to {least} or more"
+    settle = "a budget that lets the confirmation go on"
     observed = count(seen.repeats, "fresh call")
     return Check(state_of(passed=seen.repeats >= least, failed=False), observed, threshold, settle)
 
@@ -87,17 +84,15 @@ def _min_samples(evidence: PromotionEvidence) -> Check:
 def _accuracy_gain(evidence: PromotionEvidence) -> Check:
     alpha, seen = evidence.policy.alpha, evidence.comparison
     threshold = f"p {AT_MOST} {alpha:g} on fresh calls"
-    if seen is None or seen.p_value is None or seen.harm_p_value is None:
+    if seen is None or seen.harm_p_value is None:
         return Check("unknown", NOT_MEASURED, threshold, "measure it")
     observed = f"{points(seen.effect)}, {p_value(seen.p_value)}"
     worse = seen.harm_p_value <= alpha or (seen.effect.high is not None and seen.effect.high < 0)
-    state = state_of(passed=evidence.fresh and seen.p_value <= alpha, failed=worse)
+    state = state_of(passed=seen.p_value is not None and seen.p_value <= alpha, failed=worse)
     return Check(state, observed, threshold, _how_to_see_more(evidence, seen))
 
 
 def _how_to_see_more(evidence: PromotionEvidence, seen: Comparison) -> str:
-    if not evidence.fresh:
-        return "lead the screen: only the leader is confirmed on fresh calls"
     accuracy = evidence.baseline.served.value if evidence.baseline else None
     found = smallest_effect(
         seen.cases, seen.repeats, 0.5 if accuracy is None else accuracy, evidence.policy.alpha
@@ -156,7 +151,7 @@ def _restraint(evidence: PromotionEvidence) -> Check:
         f"lower bound {AT_LEAST} {percent(policy.restraint_floor)}, loss of "
         f"{100 * policy.restraint_margin:g} points excluded (p {AT_MOST} {policy.alpha:g})"
     )
-    mine = counts([evidence.candidate] if evidence.candidate else [], wants_call=False)
+    mine = counts([arm for arm in (evidence.candidate, evidence.guard) if arm], wants_call=False)
     if seen is None or seen.restraint_p_value is None or mine.calls == 0:
         return Check("unknown", NOT_MEASURED, threshold, "add cases that want no call to the suite")
     observed = f"{mine.said()}, {points(seen.restraint_effect)}, {p_value(seen.restraint_p_value)}"
@@ -256,3 +251,11 @@ PROMOTION_GATES: tuple[Gate[PromotionEvidence], ...] = (
         check=_latency,
     ),
 )
+
+
+def promotion_gates(
+    summary: Summary, candidate: Spec, stage: str, *, policy: PolicyConfig, phase: PhaseConfig
+) -> tuple[GateResult, ...]:
+    """Return every promotion gate's answer about a candidate in a stage."""
+    evidence = promotion_evidence(summary, candidate, stage, policy=policy, phase=phase)
+    return ask_all(PROMOTION_GATES, evidence)

@@ -1,37 +1,47 @@
-"""Whom to confirm: the screen's leader."""
+"""Whom the screen leaves behind, and why."""
 
 from __future__ import annotations
 
-from harnesslib.records import Comparison, PhaseConfig, PhasePlan, PolicyConfig, Spec, SpecSummary, Summary
-from harnesslib.self_optimizing_policy.counts import counts
+from harnesslib.records import Estimate, PhaseConfig, PolicyConfig
+from harnesslib.stats.wording import TIMES, factor, percent, signed
 
 
-def leader(screen: Summary, phase: PhasePlan, *, policy: PolicyConfig, config: PhaseConfig) -> Spec | None:
-    """Return the candidate worth fresh calls, or none.
+def unfit(infra_share: float, latency_ratio: Estimate, *, policy: PolicyConfig, phase: PhaseConfig) -> str:
+    """Return why a candidate is not worth more calls, whatever it gains; "" when it may be.
 
-    It is the one with the largest gain among those that gained at all and whose point estimates pass the
-    cheap guards (infrastructure, latency, restraint, accuracy floor); among equals the quicker one. The
-    screen needs no error control: it costs or saves calls, and what it chooses is judged on fresh ones.
+    Parameters
+    ----------
+    infra_share
+        Share of its calls that ended in infrastructure errors.
+    latency_ratio
+        How much longer its answers take than the baseline's: its lower bound must exceed the limit, for the
+        two were not asked side by side.
+    policy, phase
+        Give the limits.
     """
-    fit: list[tuple[float, float, Spec]] = []
-    for candidate in phase.candidates:
-        seen, mine = screen.comparison(candidate.id, "screen"), screen.spec(candidate.id, "screen")
-        if seen is None or mine is None or not _fit(seen, mine, policy, config):
-            continue
-        fit.append((seen.effect.value or 0.0, -(seen.latency_ratio.value or 1.0), candidate))
-    return max(fit, key=lambda entry: entry[:2])[2] if fit else None
+    if infra_share > policy.max_infra_share:
+        return f"{percent(infra_share)} of its calls ended in infrastructure errors"
+    limit = 1 + phase.max_slowdown
+    if latency_ratio.low is not None and latency_ratio.low > limit:
+        return f"it takes {factor(latency_ratio)} the time of the baseline, the limit is {TIMES}{limit:.2f}"
+    return ""
 
 
-def _fit(seen: Comparison, mine: SpecSummary, policy: PolicyConfig, config: PhaseConfig) -> bool:
-    wanted, unwanted = counts([mine], wants_call=True), counts([mine], wants_call=False)
-    ratio, restraint = seen.latency_ratio.value, seen.restraint_effect.value
-    return all(
-        (
-            seen.effect.value is not None and seen.effect.value > 0,
-            mine.infra_share <= policy.max_infra_share,
-            ratio is None or ratio <= 1 + config.max_slowdown,
-            restraint is None or restraint > -policy.restraint_margin,
-            unwanted.passes >= policy.restraint_floor * unwanted.calls,
-            wanted.passes >= config.accuracy_floor * wanted.calls,
-        )
-    )
+def why_dropped(gain: float, best: float, go: float) -> str:
+    """Return why a candidate goes no further after a round of the screen.
+
+    Parameters
+    ----------
+    gain
+        What its calls promise for the whole suite, as a share.
+    best
+        The same of the best candidate.
+    go
+        The least gain that is worth a confirmation.
+    """
+    promised = f"on the cases that the baseline failed it promises {signed(100 * gain)} points"
+    if best <= 0 or gain <= 0:
+        return f"{promised}: nothing to confirm"
+    if gain < best:
+        return f"{promised}, another one {signed(100 * best)}: one candidate per phase is confirmed"
+    return f"{promised}, fewer than the {signed(100 * go)} that are worth a confirmation"

@@ -150,6 +150,8 @@ def _turn_problems(turn: Turn, offered: tuple[str, ...]) -> Iterator[str]:
         yield "reply is empty, expected a reference answer in words"
     if not turn.accept:
         yield "accept is empty; write [[]] where no call is right"
+    if turn.any_call and not all(turn.accept):
+        yield "any call is right, so accept has to hold an example of one"
     for expected in (call for alternative in turn.accept for call in alternative):
         if expected.name not in offered:
             yield f"{expected.name}: not offered by this case, which offers {', '.join(offered)}"

@@ -32,7 +32,8 @@ def instantiate(case: Case, seed: int) -> Case:
     Notes
     -----
     A text that is nothing but ``{name}`` in an expected call or in the final state becomes the value with
-    its type; elsewhere the value is written into the text. The texts of values are not looked at again.
+    its type; elsewhere, in the keys of an object too, the value is written into the text. The texts of values
+    are not looked at again.
     """
     count = row_count(case)
     return _filled(case, seed % count) if count else case
@@ -64,8 +65,12 @@ def _inside(value: object) -> Iterator[tuple[str, bool]]:
     if isinstance(value, str):
         whole = PLACEHOLDER.fullmatch(value) is not None
         yield from ((name, not whole) for name in PLACEHOLDER.findall(value))
-    elif isinstance(value, (list, dict)):
-        for entry in value.values() if isinstance(value, dict) else value:
+    elif isinstance(value, dict):
+        for key, entry in value.items():
+            yield from ((name, True) for name in PLACEHOLDER.findall(key))
+            yield from _inside(entry)
+    elif isinstance(value, list):
+        for entry in value:
             yield from _inside(entry)
 
 
@@ -81,7 +86,9 @@ def _filled(case: Case, place: int) -> Case:
 
 def _turn(turn: Turn, row: Mapping[str, Any]) -> Turn:
     accept = tuple(tuple(_call(expected, row) for expected in alternative) for alternative in turn.accept)
-    return Turn(user=_text(turn.user, row), accept=accept, reply=_text(turn.reply, row))
+    return msgspec.structs.replace(
+        turn, user=_text(turn.user, row), accept=accept, reply=_text(turn.reply, row)
+    )
 
 
 def _call(expected: ExpectedCall, row: Mapping[str, Any]) -> ExpectedCall:
@@ -90,7 +97,7 @@ def _call(expected: ExpectedCall, row: Mapping[str, Any]) -> ExpectedCall:
 
 def _value(value: Any, row: Mapping[str, Any]) -> Any:  # noqa: ANN401 - any JSON value
     if isinstance(value, dict):
-        return {key: _value(entry, row) for key, entry in value.items()}
+        return {_text(key, row): _value(entry, row) for key, entry in value.items()}
     if isinstance(value, list):
         return [_value(entry, row) for entry in value]
     if not isinstance(value, str):

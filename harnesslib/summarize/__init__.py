@@ -28,6 +28,7 @@ def summarize(
     leaders: Mapping[str, str],
     policy: PolicyConfig,
     cold: Collection[SampleKey] = (),
+    selected: Collection[str] = (),
 ) -> Summary:
     """Return everything that is computed from samples; their order does not matter.
 
@@ -48,6 +49,8 @@ def summarize(
     cold
         Keys of samples taken while their model was loading. They count for their spec, and in no comparison:
         who was asked first says nothing about who is better.
+    selected
+        Ids of specs whose cases of the screen were chosen because the baseline failed them.
 
     Raises
     ------
@@ -58,19 +61,29 @@ def summarize(
     warm = {key: tuple(s for s in group if s.key not in cold) for key, group in groups.items()}
     return Summary(
         run_id=run_id,
-        specs=tuple(summarize_spec(specs[spec], stage, group) for (stage, spec), group in groups.items()),
+        specs=tuple(
+            summarize_spec(specs[spec], stage, group, selected=stage == "screen" and spec in selected)
+            for (stage, spec), group in groups.items()
+        ),
         comparisons=tuple(
             compare(
                 stage,
                 (_known(specs, candidate), warm.get((stage, candidate), ())),
                 (_known(specs, baseline), warm.get((stage, baseline), ())),
                 policy=policy,
+                guard=_guard(warm, candidate, baseline) if stage == "confirm" else ((), ()),
             )
             for stage, candidate, baseline in pairs
         ),
         sessions=compare_sessions(groups, specs),
         leaders=dict(leaders),
     )
+
+
+def _guard(
+    groups: Mapping[tuple[str, str], tuple[Sample, ...]], candidate: str, baseline: str
+) -> tuple[tuple[Sample, ...], tuple[Sample, ...]]:
+    return groups.get(("guard", candidate), ()), groups.get(("guard", baseline), ())
 
 
 def _known(specs: Mapping[str, Spec], spec_id: str) -> Spec:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple, TypeAlias
 
@@ -11,44 +10,66 @@ from numpy.typing import NDArray
 
 from harnesslib.records import Comparison, Estimate, PolicyConfig, Sample, Spec
 from harnesslib.stats import guards, intervals, latency, paired, variance
+from harnesslib.summarize import rounds
+from harnesslib.summarize.rounds import Block
 from harnesslib.summarize.specs import answer_time
 
 Counts: TypeAlias = NDArray[np.int64]
-Block: TypeAlias = tuple[Sample, Sample]
 Arm: TypeAlias = tuple[Spec, Sequence[Sample]]
+Guard: TypeAlias = tuple[Sequence[Sample], Sequence[Sample]]
 
 
-def compare(stage: str, candidate: Arm, baseline: Arm, *, policy: PolicyConfig) -> Comparison:
+def compare(
+    stage: str, candidate: Arm, baseline: Arm, *, policy: PolicyConfig, guard: Guard = ((), ())
+) -> Comparison:
     """Return the comparison of two arms of one stage; each arm is a spec and its samples.
 
     A block with an infrastructure error in either arm, or with one arm only, is dropped for both. `repeats`
     of the result is the number of blocks of the case that has fewest.
+
+    Parameters
+    ----------
+    stage
+        A stage that is measured in rounds is judged by its sequential test, any other one by a fixed one.
+    candidate, baseline
+        The two arms.
+    policy
+        Level, margins, and the gain worth finding.
+    guard
+        Further samples of both arms, taken to settle a guard: they count for restraint, latency and the
+        standard error, and not for the gain.
     """
     cases, dropped = _blocks(candidate[1], baseline[1])
-    every = _arms(cases)
-    unwanted = _arms(blocks for blocks in cases if not blocks[0][0].wants_call)
-    log_ratios = [ratio for ratio in map(_log_ratio, cases) if ratio is not None]
-    lost = _differences(unwanted.cases)
+    more, lost_more = _blocks(*guard)
+    valid = [blocks for blocks in cases.values() if blocks]
+    every = _arms(valid)
+    asked = [cases.get(case_id, []) + more.get(case_id, []) for case_id in sorted(cases.keys() | more.keys())]
+    unwanted = _arms(blocks for blocks in asked if blocks and not blocks[0][0].wants_call)
+    log_ratios = [ratio for ratio in map(_log_ratio, asked) if ratio is not None]
+    differences = _differences(unwanted.cases)
+    e_value = guards.non_inferiority_e(differences, policy.restraint_margin) if differences else None
+    looked = rounds.look(stage, cases, policy) if stage in rounds.IN_ROUNDS else None
     return Comparison(
         stage=stage,
         phase=candidate[0].phase,
         candidate=candidate[0],
         baseline=baseline[0],
-        cases=len(cases),
-        repeats=min(map(len, cases), default=0),
-        effect=paired.effect(*every.counts),
-        p_value=_exact_p(every, "better"),
+        cases=len(valid),
+        repeats=min(map(len, valid), default=0),
+        effect=looked.effect if looked else paired.effect(*every.counts),
+        p_value=looked.p_value if looked else _exact_p(every, "better"),
         harm_p_value=_exact_p(every, "worse"),
         generalisation=paired.generalisation(*every.counts),
-        standard_error=paired.standard_error(*every.counts),
+        standard_error=paired.standard_error(*_arms(filter(None, asked)).counts) if valid else None,
         latency_ratio=latency.ratio(log_ratios, level=1 - 2 * policy.alpha),
         latency_p_value=guards.sign_flip_p(log_ratios) if log_ratios else None,
         restraint_effect=_restraint_effect(unwanted),
-        restraint_e=guards.non_inferiority_e(lost, policy.restraint_margin) if lost else None,
-        restraint_p_value=guards.non_inferiority_p(lost, policy.restraint_margin) if lost else None,
+        restraint_e=e_value,
+        restraint_p_value=None if e_value is None else min(1.0, 1 / e_value),
         restraint_harm_p_value=_exact_p(unwanted, "worse"),
-        overdispersion_p=_overdispersion(cases),
-        dropped_blocks=dropped,
+        overdispersion_p=_overdispersion(valid),
+        dropped_blocks=dropped + lost_more,
+        looks=looked.looks if looked else (),
     )
 
 
@@ -59,17 +80,11 @@ class _Arms(NamedTuple):
     counts: tuple[Counts, Counts, Counts, Counts]
 
 
-def _blocks(candidate: Iterable[Sample], baseline: Iterable[Sample]) -> tuple[list[list[Block]], int]:
-    """Return the valid blocks of every case that has one, and how many blocks were dropped."""
-    mine = {(s.case_id, s.repeat, s.session): s for s in candidate}
-    theirs = {(s.case_id, s.repeat, s.session): s for s in baseline}
-    valid: dict[str, list[Block]] = defaultdict(list)
-    for key in sorted(mine.keys() & theirs.keys()):
-        block = mine[key], theirs[key]
-        if "infra_error" not in (block[0].outcome, block[1].outcome):
-            valid[key[0]].append(block)
-    kept = sum(map(len, valid.values()))
-    return list(valid.values()), len(mine.keys() | theirs.keys()) - kept
+def _blocks(candidate: Sequence[Sample], baseline: Sequence[Sample]) -> tuple[dict[str, list[Block]], int]:
+    """Return the valid blocks of every case that was asked, and how many blocks were dropped."""
+    valid = rounds.pairs(candidate, baseline)
+    asked = {(s.case_id, s.repeat, s.session) for arm in (candidate, baseline) for s in arm}
+    return valid, len(asked) - sum(map(len, valid.values()))
 
 
 def _arms(cases: Iterable[list[Block]]) -> _Arms:
@@ -105,12 +120,7 @@ def _log_ratio(blocks: Sequence[Block]) -> float | None:
 
 
 def _overdispersion(cases: Sequence[Sequence[Block]]) -> float | None:
-    """Look for repeats in which both arms did worse or better, over the cases that have every repeat."""
-    full = max(map(len, cases), default=0)
-    rows = [
-        [block[arm].outcome == "pass" for block in blocks]
-        for blocks in cases
-        if len(blocks) == full
-        for arm in (0, 1)
-    ]
+    """Look for sweeps in which both arms did worse or better, over the sweeps that every case has."""
+    least = min(map(len, cases), default=0)
+    rows = [[block[arm].outcome == "pass" for block in blocks[:least]] for blocks in cases for arm in (0, 1)]
     return variance.overdispersion_p(rows) if rows else None

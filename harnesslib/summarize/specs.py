@@ -10,31 +10,43 @@ from harnesslib.records import OUTCOMES, CaseResult, Estimate, Sample, Spec, Spe
 from harnesslib.stats import intervals
 
 
-def summarize_spec(spec: Spec, stage: str, samples: Sequence[Sample]) -> SpecSummary:
+def summarize_spec(
+    spec: Spec, stage: str, samples: Sequence[Sample], *, selected: bool = False
+) -> SpecSummary:
     """Return the summary of one spec's samples of one stage (at least one sample).
 
     Served accuracy is passes over all but infrastructure errors; skill accuracy leaves out timeouts too;
-    restraint is served accuracy of the cases that want no call. Times are those of answers, loading excluded.
+    restraint is served accuracy of the cases that want no call. In each share
+    every case weighs the same. Times are those of answers, loading excluded.
     """
     counts = Counter(sample.outcome for sample in samples)
-    valid = len(samples) - counts["infra_error"]
+    valid = [sample for sample in samples if sample.outcome != "infra_error"]
+    tokens = [
+        (sample.input_tokens, sample.output_tokens)
+        for sample in samples
+        if sample.input_tokens is not None and sample.output_tokens is not None
+    ]
+    costs = [sample.cost for sample in samples if sample.cost is not None]
     times = [time for time in map(answer_time, samples) if time is not None]
     return SpecSummary(
         spec=spec,
         stage=stage,
         samples=len(samples),
         outcomes={outcome: counts[outcome] for outcome in OUTCOMES},
-        served=intervals.proportion(counts["pass"], valid),
-        skill=intervals.proportion(counts["pass"], valid - counts["timeout"]),
+        served=_share(valid),
+        skill=_share([sample for sample in valid if sample.outcome != "timeout"]),
         restraint=_restraint(samples),
         latency_p50_s=intervals.quantile(times, 0.5),
         latency_p95_s=intervals.quantile(times, 0.95),
         infra_share=counts["infra_error"] / len(samples),
         requests=sum(sample.requests for sample in samples),
-        input_tokens=sum(sample.input_tokens for sample in samples),
-        output_tokens=sum(sample.output_tokens for sample in samples),
-        cost=math.fsum(sample.cost for sample in samples),
+        input_tokens=sum(read for read, _ in tokens) if tokens else None,
+        output_tokens=sum(written for _, written in tokens) if tokens else None,
+        cost=math.fsum(costs) if costs else None,
         cases=_case_results(samples),
+        selected=selected,
+        token_samples=len(tokens),
+        cost_samples=len(costs),
     )
 
 
@@ -43,11 +55,20 @@ def answer_time(sample: Sample) -> float | None:
     return None if sample.cold or not sample.latency_s else sample.latency_s
 
 
+def _share(samples: Sequence[Sample]) -> Estimate:
+    """Return the share of passes, every case weighing the same however often it was asked."""
+    passed: dict[str, list[bool]] = defaultdict(list)
+    for sample in samples:
+        passed[sample.case_id].append(sample.outcome == "pass")
+    mean = math.fsum(sum(each) / len(each) for each in passed.values()) / max(1, len(passed))
+    return intervals.proportion(mean * len(samples), len(samples))
+
+
 def _restraint(samples: Sequence[Sample]) -> Estimate:
-    outcomes = [sample.outcome for sample in samples if not sample.wants_call]
-    if not outcomes:
+    unwanted = [sample for sample in samples if not sample.wants_call]
+    if not unwanted:
         return intervals.unmeasured("Wilson", "no case here wants no call")
-    return intervals.proportion(outcomes.count("pass"), len(outcomes) - outcomes.count("infra_error"))
+    return _share([sample for sample in unwanted if sample.outcome != "infra_error"])
 
 
 def _case_results(samples: Sequence[Sample]) -> tuple[CaseResult, ...]:

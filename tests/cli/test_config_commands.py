@@ -191,7 +191,63 @@ def test_models_and_settings_that_differ_are_listed(harness, root):
     assert ("model_without_rule", "twain", "atomic") in found
     assert ("rule_without_model", "twin", "extended") in found
     assert ("settings_differ", "better", "extended") in found
-    assert "the rule's settings hold" in harness("config", "diff")[1]
+    assert "`harness config sync` takes them over" in harness("config", "diff")[1]
+
+
+# ---- sync
+
+NEW_PHASE = """
+[phases.short]
+suite = "atomic-smoke"
+baseline = "better"
+
+[phases.short.settings]
+timeout_s = 1.0
+"""
+
+
+def test_an_edited_file_is_taken_over_as_one_logged_generation(harness, root):
+    edit(root, "timeout_s = 10.0", "timeout_s = 20.0")
+    file = root / "harness.toml"
+    file.write_text(file.read_text() + NEW_PHASE)
+    before = (root / "routing_config.json").read_bytes()
+    code, said, _ = harness("config", "sync", "--dry-run")
+    assert 0 == code
+    assert "extended/twin: timeout_s 10.0 -> 20.0 (settings edited in harness.toml)" in said
+    assert "short: baseline nothing -> better" in said
+    assert "Nothing was written." in said
+    assert before == (root / "routing_config.json").read_bytes()
+
+    done = json.loads(harness("config", "sync", "--json")[1])
+    assert (2, True) == (done["generation"], done["written"])
+    assert f"- {done['changes'][0]}" in said
+    assert "No difference" in harness("config", "diff")[1]
+    told = json.loads(harness("routes", "resolve", "auto", "short", "--json")[1])
+    assert ("better", 1.0, 2) == (told["model"], told["settings"]["timeout_s"], told["generation"])
+    assert 0 == harness("log", "verify")[0]
+    assert "synced" in harness("log", "show")[1]
+
+    again = harness("config", "sync")
+    assert (0, "Nothing to take over: generation 2 stays in force.\n") == again[:2]
+    assert 0 == harness("routes", "rollback")[0]
+    assert before == (root / "routing_config.json").read_bytes()
+
+
+def test_a_file_that_is_wrong_is_not_taken_over(harness, root):
+    edit(root, 'suite = "extended"', 'suite = "extendde"')
+    assert "did you mean extended" in harness("config", "sync")[2]
+    edit(root, 'baseline = "steady"', 'baseline = "nobody"')
+    code, _, told = harness("config", "sync")
+    assert 2 == code
+    assert "phases.atomic.baseline: there is no 'nobody'" in told
+
+
+def test_while_a_cycle_runs_nothing_is_taken_over(harness, root):
+    edit(root, "timeout_s = 10.0", "timeout_s = 20.0")
+    with Workspace(root) as place, place.locks.hold("cycle", wait_s=0.1):
+        code, _, told = harness("config", "sync")
+    assert 75 == code
+    assert "'cycle' is held by" in told
 
 
 # ---- schema

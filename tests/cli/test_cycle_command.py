@@ -35,10 +35,6 @@ endpoint = "demo"
 [[models]]
 id = "eager"
 endpoint = "demo"
-[cycle]
-screen_repeats = 1
-confirm_repeats = 3
-verify_repeats = 1
 """
 
 

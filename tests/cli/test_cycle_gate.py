@@ -29,8 +29,8 @@ endpoint = "demo"
 id = "eager"
 endpoint = "demo"
 [cycle]
-screen_repeats = 3
-confirm_repeats = 2
+
+
 [[on_event]]
 events = ["drift"]
 command = [{json.dumps(sys.executable)}, "-c", "import sys; open('told.json', 'w').write(sys.stdin.read())"]

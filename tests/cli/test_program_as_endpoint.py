@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from harnesslib.cli import main
+from harnesslib.cli.measuring import NO_COST, NO_USAGE, total
 from harnesslib.workspace import Workspace
 
 GUIDE = (Path(__file__).resolve().parents[2] / "docs/how-to/program-as-endpoint.md").read_text()
@@ -34,6 +35,19 @@ def test_the_program_of_the_guide_is_measured(workspace, capsys):
     spec = json.loads(capsys.readouterr().out)["specs"][0]
     assert (4, 0.0) == (spec["samples"], spec["infra_share"])
     assert {"wrong", "overcalled", "pass"} >= {name for name, count in spec["outcomes"].items() if count}
+
+
+def test_what_the_program_does_not_state_is_said_to_be_unknown(workspace, capsys):
+    asked = ["run", "my-model", "atomic", "--repeats", "1", "--limit", "2", "--quiet", "-w", str(workspace)]
+    assert 0 == main(asked)
+    said = " ".join(capsys.readouterr().out.split())
+    assert f"tokens read n/a ({NO_USAGE}) tokens written n/a ({NO_USAGE}) cost n/a ({NO_COST})" in said
+
+
+def test_a_sum_tells_how_many_samples_it_knows():
+    assert "1,200" == total(1200, 7, 7, NO_USAGE)
+    assert "1,200" == total(1200, None, 7, NO_USAGE)
+    assert "0.25 (known of 6 of 7 samples)" == total(0.25, 6, 7, NO_COST)
 
 
 def test_the_doctor_finds_the_program_or_says_that_it_is_not_there(workspace, capsys):

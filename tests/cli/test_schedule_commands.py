@@ -32,8 +32,8 @@ endpoint = "demo"
 id = "eager"
 endpoint = "demo"
 [cycle]
-screen_repeats = 1
-confirm_repeats = 1
+
+
 """
 
 

@@ -27,8 +27,8 @@ def test_a_folder_is_imported_checked_and_never_written_over(folder, tmp_path, m
     monkeypatch.chdir(tmp_path)
     assert main(["suite", "import", "bfcl", str(folder)]) == 0
     said = capsys.readouterr().out
-    assert "bfcl.json: 7 cases, 2 tools" in said
-    assert "left out live_relevance_0-0-0: any call is right there" in said
+    assert "bfcl.json: 8 cases, 2 tools" in said
+    assert "left out live_relevance_1-0-0: asks with the words of live_relevance_0-0-0" in said
     assert "not read BFCL_v4_multi_turn_base.json" in said
     assert main(["suite", "check", "bfcl.json"]) == 0
     assert main(["suite", "import", "bfcl", str(folder)]) == 2

@@ -22,6 +22,7 @@ PAGES = (
     "ROUTING_DECISIONS.md",
     "how-to/undo-a-change.md",
     "how-to/read-the-routing-from-your-application.md",
+    "how-to/change-the-settings.md",
 )
 
 

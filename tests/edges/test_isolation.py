@@ -25,7 +25,7 @@ from harnesslib.workspace import Workspace
 SUITE = tiny_suite("atomic")
 CASE = SUITE.cases[0]
 RIGHT = Call(name="double", arguments={"number": 1})
-ANSWERS = 'if grep -q tool_call_id; then echo \'{"text": "Done."}\'; else cat body; fi'
+ANSWERS = "if grep -q tool_call_id; then cat end; else cat body; fi"
 """A model as a program: its call first, words once a tool has answered."""
 
 
@@ -41,6 +41,8 @@ def endpoint(tmp_path):
     """Return a place whose model is a program that gives the right answer."""
     body = {"calls": [msgspec.to_builtins(RIGHT)], "usage": {"prompt_tokens": 3, "completion_tokens": 2}}
     (tmp_path / "body").write_text(json.dumps(body))
+    end = {"text": "Done.", "usage": {"prompt_tokens": 9, "completion_tokens": 1}}
+    (tmp_path / "end").write_text(json.dumps(end))
     command = EndpointConfig(client="command", command=("sh", "-c", ANSWERS), key_env="MY_KEY")
     return Place("local", command, str(tmp_path))
 
@@ -66,7 +68,7 @@ def test_a_sample_taken_apart_has_everything_that_one_taken_here_has(endpoint):
     assert ("run-1", "asked", 1, 4, 7, 3) == (
         sample.run_id, sample.requested_model, sample.repeat, sample.position, sample.seed, sample.concurrency
     )  # fmt: skip
-    assert (3, 2, 7e-6) == (sample.input_tokens, sample.output_tokens, sample.cost)
+    assert (12, 3, 18e-6) == (sample.input_tokens, sample.output_tokens, sample.cost)
     assert sample.latency_s > 0
 
 

@@ -377,7 +377,11 @@ def test_a_table_that_lacks_a_row_is_refused(store, monkeypatch):
 @pytest.mark.parametrize("sealed", [True, False])
 def test_the_frame_has_a_row_per_sample_with_the_types_of_the_record(store, sealed):
     calls = ((Call(name="f", arguments={"x": 1.5, "y": "ü"}),),)
-    measured(store, sample(0, turns=calls, latency_s=0.25, cold=True), sample(1, load_s=1.0))
+    measured(
+        store,
+        sample(0, turns=calls, latency_s=0.25, cold=True, input_tokens=12),
+        sample(1, load_s=1.0, cost=0.0),
+    )
     if sealed:
         store.seal(manifest(status="done"))
     else:
@@ -397,6 +401,9 @@ def test_the_frame_has_a_row_per_sample_with_the_types_of_the_record(store, seal
     assert calls == msgspec.json.decode(first["turns"], type=tuple[tuple[Call, ...], ...])
     assert second["latency_s"] != second["latency_s"]
     assert 1.0 == second["load_s"]
+    assert ("Int64", "Int64") == (frame["input_tokens"].dtype, frame["output_tokens"].dtype)
+    assert [12] == frame["input_tokens"].dropna().tolist()
+    assert [0.0] == frame["cost"].dropna().tolist()
 
 
 def test_a_workspace_may_have_any_name(tmp_path):
@@ -425,5 +432,6 @@ def test_the_table_has_the_columns_of_the_record_with_fixed_types():
         "turns": "JSON",
         "latency_s": "DOUBLE",
         "cost": "DOUBLE",
+        "input_tokens": "BIGINT",
     }
     assert expected == {name: kinds[name] for name in expected}

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections import Counter, defaultdict
+from collections import Counter
 from dataclasses import replace
 from itertools import groupby
 
@@ -16,27 +16,25 @@ import pytest
 
 from harnesslib import routing
 from harnesslib.benchmark_supervisor import (
-    Route,
-    confirm_assignments,
+    confirm,
     cycle_seed,
     measure,
-    measure_all,
-    screen_assignments,
     session_plans,
-    verify_assignments,
 )
+from harnesslib.benchmark_supervisor.layout import Block, arms, assignments, by_lot
 from harnesslib.errors import EndpointError, InputError
 from harnesslib.records import (
-    AUTO,
     Call,
     CycleConfig,
     EndpointConfig,
     Failure,
     HarnessConfig,
+    Manifest,
     ModelConfig,
     PhaseConfig,
     PhasePlan,
     Plan,
+    Selection,
     Settings,
     Spec,
 )
@@ -59,9 +57,7 @@ CONFIG = HarnessConfig(
     phases={
         phase: PhaseConfig(suite=phase, baseline="base", settings=Settings(timeout_s=5.0)) for phase in SUITES
     },
-    cycle=CycleConfig(
-        screen_repeats=2, confirm_repeats=3, verify_repeats=4, sessions=6, verify_sessions=2, session_cases=3
-    ),
+    cycle=CycleConfig(sessions=6, verify_sessions=2, session_cases=3),
 )
 
 
@@ -89,100 +85,85 @@ def make_plan(seed: int = 11) -> Plan:
     )
 
 
-PLAN = make_plan()
-LEADERS = {"atomic": spec("one")}
-ROUTES = (Route(requested_model=AUTO, new=spec("one"), old=spec("base")),)
-BUILT = {
-    "screen": screen_assignments(PLAN, CONFIG, SUITES),
-    "confirm": confirm_assignments(PLAN, LEADERS, CONFIG, SUITES),
-    "verify": verify_assignments(PLAN, ROUTES, CONFIG, SUITES),
-}
+MANIFEST = Manifest(
+    run_id="r",
+    kind="cycle",
+    status="running",
+    started_at=EPOCH,
+    parameters={},
+    environment={},
+    simulated=False,
+    pid=1,
+    pid_started=0.0,
+)
 
 
-def blocks(assignments):
+def built(stage, *models, repeats=2, seed=11, split="search"):
+    """Return the blocks of both phases as assignments, phase after phase."""
+    return tuple(
+        job
+        for phase, suite in SUITES.items()
+        for job in assignments(
+            [
+                Block(case, repeat, arms(*(spec(model, phase) for model in models)))
+                for repeat in range(repeats)
+                for case in suite.part(split)
+            ],
+            seed=seed,
+            stage=stage,
+        )
+    )
+
+
+SCREEN = built("screen", *MODELS)
+CONFIRM = built("confirm", "base", "one", repeats=3)
+VERIFY = built("verify", "base", "one", split="holdout")
+ATOMIC = tuple(job for job in SCREEN if job.spec.phase == "atomic")
+
+
+def blocks(jobs):
     """Split into blocks: (phase, case, repeat), each with its assignments in order."""
-    groups = groupby(assignments, key=lambda job: (job.spec.phase, job.case_id, job.repeat))
+    groups = groupby(jobs, key=lambda job: (job.spec.phase, job.case_id, job.repeat))
     return [(block, list(group)) for block, group in groups]
 
 
-@pytest.mark.parametrize(
-    ("stage", "arms", "repeats", "split"),
-    [("screen", 3, 2, "search"), ("confirm", 2, 3, "search"), ("verify", 2, 4, "holdout")],
-)
-class TestBlocks:
-    """What holds for the assignments of every stage."""
-
-    def test_every_case_is_asked_of_every_arm_in_every_repeat(self, stage, arms, repeats, split):
-        expected = Counter(
-            (phase, case.id, repeat)
-            for phase in ({"atomic", "extended"} if stage == "screen" else {"atomic"})
-            for case in SUITES[phase].part(split)
-            for repeat in range(repeats)
-            for _ in range(arms)
-        )
-        assert expected == Counter((job.spec.phase, job.case_id, job.repeat) for job in BUILT[stage])
-        assert len(BUILT[stage]) == len({job.key for job in BUILT[stage]})
-
-    def test_the_arms_of_a_block_stand_side_by_side_under_one_seed(self, stage, arms, repeats, split):
-        found = blocks(BUILT[stage])
-        assert len(found) == len({block for block, _ in found})
-        for _, jobs in found:
-            assert arms == len({job.spec.id for job in jobs})
-            assert 1 == len({job.seed for job in jobs})
-
-    def test_seeds_are_fresh_in_every_block(self, stage, arms, repeats, split):
-        found = blocks(BUILT[stage])
-        assert len(found) == len({jobs[0].seed for _, jobs in found})
-
-    def test_order_is_shuffled_inside_blocks_and_over_blocks(self, stage, arms, repeats, split):
-        found = blocks(BUILT[stage])
-        assert 1 < len({tuple(job.spec.model for job in jobs) for _, jobs in found})
-        cases = defaultdict(list)
-        for (phase, case, repeat), _ in found:
-            cases[phase, repeat].append(case)
-        assert 1 < len({tuple(order) for (phase, _), order in cases.items() if phase == "atomic"})
-        assert [job.repeat for job in BUILT[stage]] == sorted(job.repeat for job in BUILT[stage])
-
-    def test_positions_count_the_order(self, stage, arms, repeats, split):
-        assert list(range(len(BUILT[stage]))) == [job.position for job in BUILT[stage]]
+def test_the_arms_of_a_block_stand_side_by_side_under_one_seed():
+    found = blocks(SCREEN)
+    assert (5 + 3) * 2 == len(found) == len({block for block, _ in found})
+    assert len(found) == len({jobs[0].seed for _, jobs in found})
+    for _, jobs in found:
+        assert set(MODELS) == {job.spec.model for job in jobs}
+        assert 1 == len({job.seed for job in jobs})
 
 
-def test_the_same_plan_gives_the_same_order_and_another_seed_another_one():
-    assert BUILT["screen"] == screen_assignments(make_plan(), CONFIG, SUITES)
-    other = screen_assignments(make_plan(seed=12), CONFIG, SUITES)
-    assert not {job.seed for job in other} & {job.seed for job in BUILT["screen"]}
-    assert [job.key for job in other] != [job.key for job in BUILT["screen"]]
+def test_order_is_shuffled_inside_blocks_and_over_blocks():
+    found = blocks(ATOMIC)
+    assert 1 < len({tuple(job.spec.model for job in jobs) for _, jobs in found})
+    orders = {tuple(case for (_, case, r), _ in found if r == repeat) for repeat in range(2)}
+    assert 2 == len(orders)
+    assert [job.repeat for job in ATOMIC] == sorted(job.repeat for job in ATOMIC)
+    assert list(range(len(ATOMIC))) == [job.position for job in ATOMIC]
+
+
+def test_the_same_seed_gives_the_same_order_and_another_seed_another_one():
+    assert built("screen", *MODELS) == SCREEN
+    other = built("screen", *MODELS, seed=12)
+    assert not {job.seed for job in other} & {job.seed for job in SCREEN}
+    assert [job.key for job in other] != [job.key for job in SCREEN]
 
 
 def test_no_seed_is_used_in_two_stages():
-    seeds = [{job.seed for job in jobs} for jobs in BUILT.values()]
+    seeds = [{job.seed for job in jobs} for jobs in (SCREEN, CONFIRM, VERIFY)]
     assert sum(map(len, seeds)) == len(set.union(*seeds))
+
+
+def test_lots_depend_on_the_seed_and_on_nothing_else():
+    cases = SUITES["atomic"].cases
+    assert by_lot(cases, 1) == by_lot(tuple(reversed(cases)), 1) != by_lot(cases, 2)
 
 
 def test_cycles_have_seeds_of_their_own():
     assert 100 == len({cycle_seed(seed, number) for seed in range(10) for number in range(10)})
-
-
-def test_a_phase_without_candidates_still_measures_its_baseline():
-    bare = msgspec.structs.replace(PLAN.phases[0], candidates=())
-    plan = msgspec.structs.replace(PLAN, phases=(bare,))
-    assert {"base"} == {job.spec.model for job in screen_assignments(plan, CONFIG, SUITES)}
-
-
-def test_verification_asks_as_an_application_does():
-    requested = {(job.spec.model, job.requested_model) for job in BUILT["verify"]}
-    assert {("base", "base"), ("one", AUTO)} == requested
-
-
-def test_a_fallback_is_proved_once_for_all_that_it_serves():
-    routes = (
-        Route(requested_model="two", new=spec("one")),
-        Route(requested_model="three", new=spec("one")),
-        Route(requested_model="two", new=spec("one", "extended")),
-    )
-    jobs = verify_assignments(PLAN, routes, CONFIG, SUITES)
-    assert {("verify_fallback", "one", "two")} == {(j.stage, j.spec.model, j.requested_model) for j in jobs}
-    assert (5 + 3) * 4 == len(jobs) == len({job.key for job in jobs})
 
 
 def test_sessions_pair_a_cold_and_a_warm_arm_over_the_same_cases_and_seeds():
@@ -224,8 +205,20 @@ class Bed:
             FakeClock(),
         )
 
-    def measure(self, jobs, sessions=()):
-        return measure_all(jobs, sessions, self.effects, run_id="r", state="screen")
+        self.effects.runs.create(MANIFEST)
+
+    def measure(self, jobs):
+        return measure(jobs, self.effects, run_id="r", state="screen")
+
+    def sessions(self, *models, leader=""):
+        """Confirm with these models suspected; returns the samples of sessions."""
+        chosen = Selection(
+            run_id="r",
+            leaders=dict.fromkeys(("atomic",) if leader else (), spec(leader or "base")),
+            suspects=tuple(spec(model) for model in models),
+        )
+        confirm(make_plan(seed=3), chosen, self.effects)
+        return tuple(sample for sample in self.journal if sample.stage == "sessions")
 
     @property
     def journal(self):
@@ -234,9 +227,9 @@ class Bed:
 
 def test_everything_is_measured_once_and_returned_in_the_order_of_the_plan():
     bed = Bed()
-    samples = bed.measure(BUILT["screen"])
-    assert [job.key for job in BUILT["screen"]] == [sample.key for sample in samples]
-    assert Counter(job.key for job in BUILT["screen"]) == Counter(sample.key for sample in bed.journal)
+    samples = bed.measure(SCREEN)
+    assert [job.key for job in SCREEN] == [sample.key for sample in samples]
+    assert Counter(job.key for job in SCREEN) == Counter(sample.key for sample in bed.journal)
     assert {"pass"} == {sample.outcome for sample in samples}
     assert {"one", "base"} == {request.model for request in bed.left.requests}
     assert {"two"} == {request.model for request in bed.right.requests}
@@ -245,25 +238,25 @@ def test_everything_is_measured_once_and_returned_in_the_order_of_the_plan():
 
 
 def test_samples_say_how_many_were_worked_on_and_in_which_order_they_began():
-    samples = Bed().measure(BUILT["screen"])
+    samples = Bed().measure(SCREEN)
     assert list(range(len(samples))) == sorted(sample.position for sample in samples)
     left = [sample for sample in samples if sample.model != "two"]
     assert 2 == max(sample.concurrency for sample in left)
     assert 3 == max(sample.concurrency for sample in samples)
     began = sorted(left, key=lambda sample: sample.position)
-    planned = [job.key for job in BUILT["screen"] if job.spec.model != "two"]
+    planned = [job.key for job in SCREEN if job.spec.model != "two"]
     assert planned == [sample.key for sample in began]
 
 
 def test_what_the_journal_holds_is_not_measured_again():
     bed = Bed()
-    first = bed.measure(BUILT["screen"][:7])
+    first = bed.measure(SCREEN[:7])
     asked = len(bed.left.requests) + len(bed.right.requests)
-    samples = bed.measure(BUILT["screen"])
+    samples = bed.measure(SCREEN)
     assert first == samples[:7]
-    assert len(BUILT["screen"]) == len(bed.journal)
+    assert len(SCREEN) == len(bed.journal)
     again = len(bed.left.requests) + len(bed.right.requests)
-    assert bed.measure(BUILT["screen"]) == samples
+    assert bed.measure(SCREEN) == samples
     assert again == len(bed.left.requests) + len(bed.right.requests)
     assert sum(sample.requests for sample in samples) == again > asked
     assert list(range(len(samples))) == sorted(sample.position for sample in samples)
@@ -271,23 +264,18 @@ def test_what_the_journal_holds_is_not_measured_again():
 
 def test_nothing_left_to_do_needs_no_endpoint():
     bed = Bed()
-    bed.measure(BUILT["confirm"])
+    bed.measure(CONFIRM)
     bed.effects.locks.taken.clear()
-    bed.measure(BUILT["confirm"])
+    bed.measure(CONFIRM)
     assert [] == bed.effects.locks.taken
-
-
-def test_measure_is_measure_all_without_sessions():
-    bed = Bed()
-    assert measure(BUILT["verify"], bed.effects, run_id="r", state="verify") == bed.measure(BUILT["verify"])
 
 
 def test_progress_counts_what_was_there_and_is_not_chatty():
     bed = Bed()
-    bed.measure(BUILT["screen"][:10])
+    bed.measure(SCREEN[:10])
     bed.effects.events.said.clear()
-    bed.measure(BUILT["screen"])
-    total = len(BUILT["screen"])
+    bed.measure(SCREEN)
+    total = len(SCREEN)
     said = bed.effects.events.said
     assert (11, total) == (said[0][2], said[-1][2])
     assert {total} == {event[3] for event in said}
@@ -303,12 +291,12 @@ def test_a_dead_endpoint_is_given_up_while_the_other_one_is_measured_to_the_end(
     bed.left = FakeClient(dead)
     bed.effects.clients["left"] = bed.left
     with pytest.raises(EndpointError, match=r"endpoint 'left': 10 samples in a row.*refused.*resume"):
-        bed.measure(BUILT["screen"])
+        bed.measure(SCREEN)
     assert {"two"} == {sample.model for sample in bed.journal}
-    assert sum(job.spec.model == "two" for job in BUILT["screen"]) == len(bed.journal)
+    assert sum(job.spec.model == "two" for job in SCREEN) == len(bed.journal)
     assert len(bed.left.requests) < 2 * 15
     bed.effects.clients["left"] = FakeClient(right_answer)
-    assert {"pass"} == {sample.outcome for sample in bed.measure(BUILT["screen"])}
+    assert {"pass"} == {sample.outcome for sample in bed.measure(SCREEN)}
 
 
 def test_failures_that_differ_or_pass_are_samples():
@@ -321,14 +309,14 @@ def test_failures_that_differ_or_pass_are_samples():
         return Failure(kind="infra_error", detail=f"HTTP {500 + said['asked'] % 3}: x", status=404)
 
     bed = Bed(now_and_then)
-    samples = bed.measure(BUILT["screen"])
-    assert len(BUILT["screen"]) == len(samples)
+    samples = bed.measure(SCREEN)
+    assert len(SCREEN) == len(samples)
     assert "infra_error" in {sample.outcome for sample in samples}
 
 
 def test_a_few_failures_at_the_end_are_journalled():
     bed = Bed(dead)
-    bed.measure(BUILT["confirm"][:4])
+    bed.measure(CONFIRM[:4])
     assert ["infra_error"] * 4 == [sample.outcome for sample in bed.journal]
 
 
@@ -351,14 +339,14 @@ def test_an_interrupt_keeps_what_was_taken_and_lets_everything_go():
     for name in ("left", "right"):
         bed.effects.clients[name] = Patient(interrupt)
     with pytest.raises(KeyboardInterrupt):
-        bed.measure(BUILT["screen"])
-    assert 0 < len(bed.journal) < len(BUILT["screen"])
+        bed.measure(SCREEN)
+    assert 0 < len(bed.journal) < len(SCREEN)
     assert not any(client.is_open for client in bed.effects.clients.values())
     assert set() == bed.effects.locks.held
 
 
 def test_an_unknown_model_is_named():
-    stranger = msgspec.structs.replace(BUILT["screen"][0], spec=spec("base"))
+    stranger = msgspec.structs.replace(SCREEN[0], spec=spec("base"))
     stranger = msgspec.structs.replace(stranger, spec=msgspec.structs.replace(stranger.spec, model="nobody"))
     with pytest.raises(InputError, match=r"'nobody'.*base, one, two"):
         Bed().measure([stranger])
@@ -371,7 +359,7 @@ def sessions_of(*models: str, stage="sessions"):
 def test_a_session_is_unload_then_warm_up_unless_cold_then_all_cases_at_once():
     bed = Bed()
     plans = sessions_of("two")
-    samples = bed.measure((), plans)
+    samples = bed.sessions("two")
     assert 12 == sum(event == ("unload", "two") for event in bed.right.history)
     parts = "".join(kind[0] for kind, _ in bed.right.history).split("u")[1:]
     for plan, asked in zip(plans, parts, strict=True):
@@ -384,29 +372,28 @@ def test_a_session_is_unload_then_warm_up_unless_cold_then_all_cases_at_once():
 
 def test_sessions_of_a_model_that_cannot_be_unloaded_are_not_made_up():
     bed = Bed(can_unload=False)
-    assert () == bed.measure((), sessions_of("two"))
+    assert () == bed.sessions("two")
     assert [("unload", "two")] == bed.right.history
     assert "can't unload" in bed.effects.events.said[-1][1]
 
 
-def test_sessions_run_beside_the_measurement_unless_they_would_unload_its_models():
+def test_sessions_run_beside_a_contest_unless_they_would_unload_its_models():
     bed = Bed()
-    bed.measure(BUILT["confirm"], sessions_of("one"))
+    bed.sessions("one", leader="one")
     first_unload = bed.left.history.index(("unload", "one"))
     asked_before = sum(sample.requests for sample in bed.journal if sample.stage == "confirm")
     assert asked_before == first_unload
     beside = Bed()
-    beside.measure(BUILT["confirm"], sessions_of("two"))
-    assert len(BUILT["confirm"]) + 12 * 3 == len(beside.journal)
+    assert 12 * 3 == len(beside.sessions("two", leader="one"))
     stages = [sample.stage for sample in beside.journal]
-    assert stages.index("sessions") < len(BUILT["confirm"]), "they don't wait for the measurement"
+    assert stages.index("sessions") < stages.count("confirm"), "they don't wait for the measurement"
 
 
 def test_a_session_that_was_begun_is_finished_after_another_unload():
     bed = Bed()
     plans = sessions_of("two")
     bed.measure(plans[0].assignments[:2])
-    samples = bed.measure((), plans)
+    samples = bed.sessions("two")
     assert 12 * 3 == len(samples) == len(bed.journal)
     assert 12 == sum(event == ("unload", "two") for event in bed.right.history)
 
@@ -432,7 +419,7 @@ def test_a_cold_model_times_out_in_the_cold_arm_only():
     bed = Bed()
     bed.effects.clients["right"] = client
     bed.effects = replace(bed.effects, clock=clock)
-    samples = bed.measure((), sessions_of("two"))
+    samples = bed.sessions("two")
     failed = {(sample.cold, sample.outcome == "timeout") for sample in samples}
     assert {(True, True), (False, False)} <= failed
     assert (False, True) not in failed
@@ -440,7 +427,7 @@ def test_a_cold_model_times_out_in_the_cold_arm_only():
 
 def test_a_wrong_call_is_wrong_in_every_stage():
     bed = Bed(lambda request: reply(Call(name="double", arguments={"number": 99})))
-    assert {"wrong", "overcalled"} == {sample.outcome for sample in bed.measure(BUILT["verify"])}
+    assert {"wrong", "overcalled"} == {sample.outcome for sample in bed.measure(VERIFY)}
 
 
 LOADED_BEFORE_THE_FIRST_REQUEST = """

@@ -14,7 +14,6 @@ from harnesslib.meta_harness_loop import Cycle
 from harnesslib.records import (
     Call,
     ChatRequest,
-    CycleConfig,
     Decisions,
     Estimate,
     Manifest,
@@ -47,8 +46,6 @@ def answer(request: ChatRequest) -> Reply:
 def effects():
     def make(*models: str):
         config = tiny_harness(*models, timeout_s=5.0)
-        small = CycleConfig(screen_repeats=2, confirm_repeats=4, verify_repeats=4)
-        config = msgspec.structs.replace(config, cycle=small)
         client = FakeClient(answer, models=models)
         suites = {"atomic": tiny_suite("atomic", cases=24)}
         return memory_effects(config, routing.initial(config, now=EPOCH), {"local": client}, suites)

@@ -39,13 +39,21 @@ class Endpoint:
             self.clock.advance(0.1)
         return said(request) if isinstance(said, Callable) else said
 
-    def take(self, case: Case = CASE, suite: Suite = SUITE, assignment: Assignment | None = None, **settings):
+    def take(
+        self,
+        case: Case = CASE,
+        suite: Suite = SUITE,
+        assignment: Assignment | None = None,
+        *,
+        price=(2.0, 10.0),
+        **settings,
+    ):
         """Take one sample."""
         spec = Spec(model="m", phase="atomic", settings=Settings(**({"timeout_s": 10.0} | settings)))
         job = assignment or Assignment(
             stage="screen", spec=spec, case_id=case.id, repeat=2, position=7, seed=5, requested_model="asked"
         )
-        target = Target(self.client, self.clock, "run-1", price=(2.0, 10.0), concurrency=3)
+        target = Target(self.client, self.clock, "run-1", price=price, concurrency=3)
 
         async def main():
             async with self.client:
@@ -88,6 +96,33 @@ def test_a_right_answer_passes_with_everything_written_down():
     assert (0.05, 0.4, 1, 2) == (sample.ttfb_s, sample.load_s, sample.attempts, sample.requests)
     assert (250, 25) == (sample.input_tokens, sample.output_tokens)
     assert pytest.approx((250 * 2 + 25 * 10) / 1e6) == sample.cost
+
+
+@pytest.mark.parametrize(
+    ("silent", "price", "read", "cost"),
+    [
+        ({}, (2.0, 10.0), 250, (250 * 2 + 25 * 10) / 1e6),
+        ({}, (2.0, None), 250, None),
+        ({"input_tokens": None}, (2.0, 10.0), None, None),
+        ({"input_tokens": None}, (0.0, 10.0), None, 25 * 10 / 1e6),
+        ({"input_tokens": None, "output_tokens": None}, (0.0, 0.0), None, 0.0),
+    ],
+)
+def test_tokens_and_cost_are_unknown_unless_every_answer_and_price_is_stated(silent, price, read, cost):
+    first = {"input_tokens": 100, "output_tokens": 20}
+    sample = Endpoint(
+        reply(RIGHT, **first), reply(text="Done.", **({"input_tokens": 150, "output_tokens": 5} | silent))
+    ).take(price=price)
+    assert (read, cost) == (sample.input_tokens, pytest.approx(cost) if cost else sample.cost)
+
+
+def test_a_sample_that_failed_has_unknown_tokens_and_costs_nothing_only_where_it_is_free():
+    stated = reply(RIGHT, input_tokens=100, output_tokens=20)
+    for price, cost in (((2.0, 10.0), None), ((0.0, 0.0), 0.0)):
+        sample = Endpoint(stated, Failure(kind="timeout", detail="")).take(price=price)
+        assert ("timeout", None, None, cost) == (
+            sample.outcome, sample.input_tokens, sample.output_tokens, sample.cost
+        )  # fmt: skip
 
 
 def test_a_call_and_its_result_stand_in_the_next_request_in_openais_form():

@@ -29,8 +29,8 @@ endpoint = "demo"
 id = "eager"
 endpoint = "demo"
 [cycle]
-screen_repeats = 1
-confirm_repeats = 1
+
+
 [[on_event]]
 events = ["held", "promoted", "failed"]
 command = [{json.dumps(sys.executable)}, "-c", "import sys; open('told.json', 'w').write(sys.stdin.read())"]

@@ -9,9 +9,11 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from harnesslib.harness_feedback_loop import diagnose, recommend, suspects
+from harnesslib.harness_feedback_loop import cold_calls, diagnose, recommend, suspects
 from harnesslib.records import (
     Call,
+    Confirmation,
+    Confirmed,
     Decisions,
     Feedback,
     PhaseConfig,
@@ -19,11 +21,12 @@ from harnesslib.records import (
     Plan,
     PolicyConfig,
     Sample,
+    Screened,
     Settings,
     Spec,
     Summary,
 )
-from harnesslib.self_optimizing_policy import decide_all, leader
+from harnesslib.self_optimizing_policy import Measured, decide_all
 from harnesslib.summarize import summarize
 
 STARTED = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -94,27 +97,107 @@ class Bench:
     def __post_init__(self) -> None:
         self.rng = np.random.default_rng(self.seed)
 
-    def screen(self, repeats: int = 2) -> None:
+    def screen(self) -> dict[str, Spec]:
+        """Sweep the baselines, ask candidates what they failed, probe the hopeless; returns the leaders."""
+        leaders = {}
+        for phase in PHASES:
+            self.take("screen", [spec_of("steady", phase)], 1)
+            failed = {s.case_id for s in self.of("screen", "steady", phase) if s.outcome != "pass"}
+            models = [model for model, name in self.truths if name == phase and model != "steady"]
+            headroom = [
+                case for case in range(sum(CASES[phase, "search"])) if f"{phase}-{case:02d}" in failed
+            ]
+            for number in (1, 2):
+                self.take("screen", [spec_of(model, phase) for model in models], 2, headroom, number)
+            for model in models:
+                if self.gain(model, phase) <= 0:
+                    wanted = list(range(CASES[phase, "search"][0]))
+                    self.take("probe", [spec_of(model, phase)], 2, wanted)
+            fit = [model for model in models if self.reason(model, phase) == ""]
+            if fit:
+                leaders[phase] = spec_of(max(fit, key=lambda model: self.gain(model, phase)), phase)
+        return leaders
+
+    def everybody(self, repeats: int = 2) -> None:
         """Ask every model every search case, interleaved by case and repeat."""
         for phase in PHASES:
             models = [model for model, name in self.truths if name == phase]
-            self.take("screen", [spec_of(model, phase) for model in models], repeats)
+            self.take("screen", [spec_of(model, phase) for model in models], repeats, number=0)
 
-    def confirm(self, leaders: dict[str, Spec], repeats: int = 5) -> None:
+    def of(self, stage: str, model: str, phase: str) -> list[Sample]:
+        return [s for s in self.samples if (s.stage, s.model, s.phase) == (stage, model, phase)]
+
+    def gain(self, model: str, phase: str) -> float:
+        """Return what a model's calls in the screen promise for the whole suite."""
+        calls = [s for s in self.of("screen", model, phase) if s.outcome != "timeout"]
+        shares = [s.outcome == "pass" for s in calls]
+        cases = len({s.case_id for s in calls})
+        return cases * (sum(shares) / max(1, len(shares)) - 0.19) / sum(CASES[phase, "search"])
+
+    def reason(self, model: str, phase: str) -> str:
+        if self.gain(model, phase) < 0.03:
+            return "on the cases that the baseline failed it promises too little"
+        slow = self.truths[model, phase].latency_s > (1 + PHASES[phase].max_slowdown) * 0.02
+        return "it takes too long" if slow else ""
+
+    def measured(self, leaders: dict[str, Spec]) -> Measured:
+        """Return the records of a screen and of confirmations that went to a crossing."""
+        screened = tuple(
+            Screened(
+                phase=phase,
+                spec=spec_of(model, phase),
+                passes=sum(s.outcome == "pass" for s in self.of("screen", model, phase)),
+                calls=len(self.of("screen", model, phase)),
+                gain=self.gain(model, phase),
+                reason=""
+                if leaders.get(phase) == spec_of(model, phase)
+                else self.reason(model, phase) or "another one promises more",
+            )
+            for model, phase in self.truths
+            if model != "steady"
+        )
+        confirmed = tuple(
+            Confirmed(
+                phase=phase,
+                candidate=leader,
+                baseline=spec_of("steady", phase),
+                ended="crossed",
+                rounds=3,
+                reason="",
+            )
+            for phase, leader in leaders.items()
+        )
+        baselines = {phase: spec_of("steady", phase) for phase in PHASES}
+        return Measured(screened, Confirmation(run_id="r1", phases=confirmed), baselines)
+
+    def confirm(self, leaders: dict[str, Spec], sweeps: int = 3, guard: int = 6) -> None:
         for phase, spec in leaders.items():
-            self.take("confirm", [spec_of("steady", phase), spec], repeats)
+            arms = [spec_of("steady", phase), spec]
+            self.take("confirm", arms, sweeps)
+            self.take("guard", arms, guard)
 
-    def take(self, stage: str, specs: list[Spec], repeats: int, split: str = "search") -> None:
+    def take(
+        self,
+        stage: str,
+        specs: list[Spec],
+        repeats: int,
+        cases: list[int] | None = None,
+        number: int | None = None,
+        split: str = "search",
+    ) -> None:
         phase = specs[0].phase
         wanted, unwanted = CASES[phase, split]
-        blocks = [(case, repeat) for repeat in range(repeats) for case in range(wanted + unwanted)]
+        asked = range(wanted + unwanted) if cases is None else cases
+        first = 0 if number is None else number * repeats
+        blocks = [(case, first + repeat) for repeat in range(repeats) for case in asked]
         started: dict[str, int] = {}
         for case, repeat in (blocks[i] for i in self.rng.permutation(len(blocks))):
             for index in self.rng.permutation(len(specs)):
                 spec = specs[index]
                 started[spec.id] = started.get(spec.id, 0) + 1
-                cold = stage == "screen" and started[spec.id] <= 4
-                self.add(stage, spec, (case, wanted, unwanted), repeat=repeat, loading=cold)
+                cold = stage == "screen" and first <= 2 and number is not None and started[spec.id] <= 4
+                place = (case, wanted, unwanted)
+                self.add(stage, spec, place, repeat=repeat, number=number, loading=cold)
 
     def sessions(self, model: str, phase: str, *, stage: str = "sessions", pairs: int = 5) -> None:
         for session in range(1, 2 * pairs + 1):
@@ -137,6 +220,7 @@ class Bench:
         place: tuple[int, int, int],
         *,
         repeat: int,
+        number: int | None = None,
         session: int = 0,
         loading: bool = False,
     ) -> None:
@@ -164,6 +248,7 @@ class Bench:
                 skill="refuse" if not wants_call else f"skill-{case % 3}",
                 wants_call=wants_call,
                 repeat=repeat,
+                round=repeat if number is None else number,
                 session=session,
                 seed=len(self.samples),
                 position=len(self.samples),
@@ -215,17 +300,15 @@ class Bench:
         )
 
     def summary(self, leaders: dict[str, Spec]) -> Summary:
-        pairs = [
-            ("screen", c.id, phase.baseline.id) for phase in self.plan().phases for c in phase.candidates
-        ]
-        pairs += [("confirm", spec.id, spec_of("steady", phase).id) for phase, spec in leaders.items()]
         return summarize(
             self.samples,
             self.specs,
-            pairs,
+            [("confirm", spec.id, spec_of("steady", phase).id) for phase, spec in leaders.items()],
             run_id="r1",
             leaders={phase: spec.id for phase, spec in leaders.items()},
             policy=self.policy,
+            cold=cold_calls(self.samples),
+            selected={spec_of(model, phase).id for model, phase in self.truths if model != "steady"},
         )
 
 
@@ -246,13 +329,7 @@ class Demo:
 
 def run_demo(seed: int) -> Demo:
     bench = Bench(seed=seed)
-    bench.screen()
-    screened = bench.summary({})
-    chosen = {
-        phase.phase: leader(screened, phase, policy=bench.policy, config=PHASES[phase.phase])
-        for phase in bench.plan().phases
-    }
-    leaders = {phase: spec for phase, spec in chosen.items() if spec}
+    leaders = bench.screen()
     found = suspects(bench.samples)
     bench.confirm(leaders)
     for model, phase in found:
@@ -261,7 +338,7 @@ def run_demo(seed: int) -> Demo:
     findings = diagnose(summary, bench.samples, policy=bench.policy, phases=PHASES)
     proposed = recommend(summary, findings, plan=bench.plan(), policy=bench.policy)
     feedback = Feedback(run_id="r1", findings=findings, recommendations=proposed)
-    decisions = decide_all(feedback, summary, policy=bench.policy, phases=PHASES)
+    decisions = decide_all(feedback, summary, bench.measured(leaders), policy=bench.policy, phases=PHASES)
     return Demo(bench, leaders, found, summary, feedback, decisions)
 
 

@@ -50,7 +50,7 @@ def decision(action: str, model: str, verdict: str = "PROMOTE", gate: str = "pas
     )
 
 
-def ended(*made: Decision, kept: tuple[bool, ...] = (), gain: float | None = 0.1):
+def ended(*made: Decision, kept: tuple[bool, ...] = (), gain: float | None = 0.1, halted=None):
     verified = Verifications(
         run_id="r",
         generation_before=1,
@@ -68,7 +68,9 @@ def ended(*made: Decision, kept: tuple[bool, ...] = (), gain: float | None = 0.1
         ),
     )
     decisions = Decisions(run_id="r", decisions=made)
-    return conclude(decisions, verified if kept else None, FIRST, phases=("atomic",), ended_at=EPOCH)
+    return conclude(
+        decisions, verified if kept else None, FIRST, phases=("atomic",), ended_at=EPOCH, halted=halted
+    )
 
 
 def test_what_was_kept_is_said_with_its_gain():
@@ -101,9 +103,14 @@ def test_nothing_decided_is_not_the_same_as_nothing_better():
         "unchanged",
         "Nothing left to improve: no candidate beats base in atomic.",
     )
-    undecided = ended(decision("promote", "best", "HOLD", gate="unknown"))
+    undecided = ended(decision("deny", "best", "HOLD", gate="unknown"))
     assert undecided.status == "undecided"
-    assert undecided.headline.startswith("Undecided")
+    assert undecided.headline.startswith("Undecided: too few sound samples")
+    halted = ended(decision("promote", "best", "HOLD"), halted={"atomic": "budget.max_calls is 9"})
+    assert ("undecided", "Undecided (atomic: budget.max_calls is 9); base in atomic keep serving.") == (
+        halted.status,
+        halted.headline,
+    )
 
 
 def simulated(model: str, accuracy: float, **fields) -> SimulatedModel:

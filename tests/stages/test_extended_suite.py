@@ -11,12 +11,13 @@ import pytest
 from harnesslib import worlds
 from harnesslib.records import Call, Case
 from harnesslib.scoring import matches, score
-from harnesslib.suites import example, load_suite
+from harnesslib.suites import example, load_suite, rows
 from harnesslib.worlds.office_tools import TOOLS
 
 SUITE = load_suite("extended", root=Path())
-CASES = [pytest.param(case, id=case.id) for case in SUITE.cases]
-WITH_STATE = [pytest.param(case, id=case.id) for case in SUITE.cases if case.final_state is not None]
+ROWS = [(f"{case.id}-{number}", row) for case in SUITE.cases for number, row in enumerate(rows(case))]
+CASES = [pytest.param(row, id=name) for name, row in ROWS]
+WITH_STATE = [pytest.param(row, id=name) for name, row in ROWS if row.final_state is not None]
 LOOKING = {
     "find_contact",
     "list_events",
@@ -78,6 +79,13 @@ def test_each_skill_with_calls_is_in_both_splits_and_in_the_smoke_cases():
     for split in ("search", "holdout"):
         assert skills == {case.skill for case in SUITE.part(split) if case.wants_call}
     assert skills == {case.skill for case in SUITE.cases if case.smoke and case.wants_call}
+
+
+def test_a_third_of_the_conversations_draw_their_values_from_the_seed():
+    drawn = [case for case in SUITE.cases if case.parameters]
+    assert len(drawn) >= len(SUITE.cases) / 3
+    assert {"search", "holdout"} == {case.split for case in drawn}
+    assert {True, False} == {case.wants_call for case in drawn}
 
 
 def test_the_smoke_cases_are_twelve_that_want_calls_and_six_that_want_none():
@@ -153,6 +161,19 @@ def test_looking_more_often_costs_nothing_where_it_is_harmless_and_fails_where_i
             turns[place] = (extra, *turns[place])
             outcome = score(case, turns, "").outcome
             assert (outcome == "pass") is (name in case.harmless)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_office_answers_the_reference_and_finds_what_it_looks_for(case):
+    calls: list[Call] = []
+    for call in (call for turn in reference(case) for call in turn):
+        said = worlds.respond("office", calls, call)
+        calls.append(call)
+        found = next(
+            (said[key] for key in ("contacts", "mails", "paths", "tickets") if key in said), ["this"]
+        )
+        assert found
+        assert "error" not in said or case.skill in {"tool_error", "destructive"}
 
 
 def test_an_event_created_before_its_time_is_free_is_not_there_in_the_end():

@@ -39,7 +39,7 @@ def test_only_the_model_that_sleeps_is_suspected(demo) -> None:
 
 def test_an_endpoint_that_states_a_long_load_beside_timeouts_is_suspected(made_bench) -> None:
     bench = made_bench()
-    bench.screen()
+    bench.everybody()
     samples = [s for s in bench.samples if s.model == "steady" and s.phase == "atomic"]
     late = [msgspec.structs.replace(samples[30], outcome="timeout", latency_s=None), *samples[:30]]
     assert suspects(late) == ()
@@ -49,7 +49,7 @@ def test_an_endpoint_that_states_a_long_load_beside_timeouts_is_suspected(made_b
 
 def test_calls_started_before_a_sleeper_first_answered_are_cold_and_nobody_elses(made_bench) -> None:
     bench = made_bench()
-    bench.screen()
+    bench.everybody()
     timed = [
         msgspec.structs.replace(
             sample,
@@ -75,7 +75,7 @@ def test_a_cold_start_is_confirmed_by_sessions(demo) -> None:
 
 def test_without_sessions_a_cold_start_is_only_probable(made_bench) -> None:
     bench = made_bench()
-    bench.screen()
+    bench.everybody()
     (finding,) = [item for item in findings_of(bench) if item.cause == "cold_start"]
     assert (finding.model, finding.certainty) == ("sleepy", "probable")
     assert "No sessions with and without warm-up were measured." in finding.evidence
@@ -95,7 +95,7 @@ def test_a_model_that_cannot_do_a_phase_is_found_with_counts_and_a_bound(demo) -
 
 def test_nine_failures_in_nine_answers_are_too_few_for_a_limit(made_bench) -> None:
     bench = made_bench()
-    bench.screen()
+    bench.everybody()
     mine = [s for s in bench.samples if (s.model, s.phase) == ("sprinter", "extended") and s.wants_call]
     for kept, expected in ((9, []), (10, ["capability_limit"])):
         bench.samples = [msgspec.structs.replace(s, outcome="wrong") for s in mine[:kept]]
@@ -104,7 +104,7 @@ def test_nine_failures_in_nine_answers_are_too_few_for_a_limit(made_bench) -> No
 
 def test_timeouts_are_no_lack_of_ability(made_bench) -> None:
     bench = made_bench()
-    bench.screen()
+    bench.everybody()
     changed(bench, "twin", "timeout")
     causes = {item.cause for item in findings_of(bench) if item.model == "twin"}
     assert causes == {"timeout_bound"}
@@ -116,17 +116,26 @@ def test_timeouts_at_the_start_alone_are_not_timeout_bound(demo) -> None:
 
 def test_infrastructure_errors_are_nobodys_wrong_answers(made_bench) -> None:
     bench = made_bench()
-    bench.screen()
+    bench.everybody()
     changed(bench, "twin", "infra_error", when=lambda s: s.repeat == 0)
     causes = {(item.cause, item.certainty) for item in findings_of(bench) if item.model == "twin"}
     assert causes == {("infrastructure", "confirmed")}
 
 
-def test_over_calling_names_the_tool(demo) -> None:
-    (finding,) = found(demo, "over_calling", "eager", "atomic")
+def test_over_calling_names_the_tool(made_bench) -> None:
+    bench = made_bench()
+    bench.everybody()
+    findings = [item for item in findings_of(bench) if item.cause == "over_calling"]
+    (finding,) = [item for item in findings if item.phase == "atomic"]
     assert finding.certainty == "confirmed"
     assert "Called most often: send_email" in finding.evidence[1]
-    assert {item.model for item in demo.feedback.findings if item.cause == "over_calling"} == {"eager"}
+    assert {item.model for item in findings} == {"eager"}
+
+
+def test_cases_that_the_baseline_failed_say_nothing_about_ability(made_bench, spec_of) -> None:
+    bench = made_bench()
+    bench.take("screen", [spec_of("sprinter", "extended")], 2, number=1)
+    assert [] == [item for item in findings_of(bench) if item.cause == "capability_limit"]
 
 
 def test_flaky_cases_are_looked_for_in_the_baseline_and_the_leader_only(demo) -> None:
@@ -140,7 +149,7 @@ def test_flaky_cases_are_looked_for_in_the_baseline_and_the_leader_only(demo) ->
 
 def test_cases_that_nobody_passes_count_less_against_one_model(made_bench) -> None:
     bench = made_bench()
-    bench.screen()
+    bench.everybody()
     hopeless = {"extended-00", "extended-01"}
     bench.samples = [
         msgspec.structs.replace(s, outcome="wrong") if s.case_id in hopeless else s for s in bench.samples

@@ -86,6 +86,17 @@ def test_an_openai_model_gets_its_address_its_price_and_the_name_of_its_key():
     assert (3e-6, 15e-6) == (found["input_cost_per_token"], found["output_cost_per_token"])
 
 
+def test_a_free_model_is_exported_as_free_and_one_without_a_price_without():
+    models = tuple(
+        msgspec.structs.replace(model, price_input=0.0) if model.id == "big" else model
+        for model in HARNESS.models
+    )
+    document = litellm_config(FIRST, msgspec.structs.replace(HARNESS, models=models), {}).document
+    found = {group["model_name"]: group["litellm_params"] for group in document["model_list"]}
+    assert 0.0 == found["extended/big"]["input_cost_per_token"]
+    assert "input_cost_per_token" not in found["extended/small"]
+
+
 def test_an_address_with_a_path_is_used_as_it_is_and_settings_are_those_of_the_rule():
     found = groups()["extended/small"]
     assert "http://127.0.0.1:8000/openai/v1" == found["api_base"]

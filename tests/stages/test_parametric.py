@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from harnesslib.records import Call, Case, Suite
 from harnesslib.scoring import score
 from harnesslib.suites import check, instantiate, rows
+from harnesslib.suites.parametric import placeholders
 
 RING = {
     "name": "ring",
@@ -99,6 +100,12 @@ def test_the_values_of_one_row_are_filled_in_everywhere_with_their_types():
 def test_the_final_state_is_filled_in_as_well():
     filled = instantiate(case(final_state={"rung": "{number}", "log": ["{word} rang"]}), 2)
     assert filled.final_state == {"rung": 3, "log": ["three rang"]}
+
+
+def test_the_keys_of_an_object_are_filled_in_too_and_name_their_parameter():
+    one = case(final_state={"bells": {"{word}": {"rung": "{number}"}}})
+    assert instantiate(one, 0).final_state == {"bells": {"one": {"rung": 1}}}
+    assert ("word", True) in set(placeholders(case(turns=[], final_state={"{word}": 1})))
 
 
 def test_a_value_that_looks_like_a_placeholder_is_taken_as_it_is():

@@ -76,6 +76,12 @@ def test_cases_that_only_one_side_measured_do_not_count():
     assert 0 == made.effect.value
 
 
+def test_asking_easy_cases_more_often_is_no_change():
+    then = {"easy": (10, 10), "hard": (20, 100)}
+    made = check({"easy": (100, 100), "hard": (2, 10)}, then)
+    assert ("held", pytest.approx(0.0)) == (made.state, made.effect.value)
+
+
 def test_infrastructure_errors_are_no_answers():
     spec = FIXTURE.spec("steady", "atomic")
     results = (

@@ -197,6 +197,25 @@ def test_the_budget_adds_up():
     assert sum(parts[:-1]) == parts[-1] == len(RECORDS.samples)
 
 
+def test_what_the_budget_does_not_know_is_not_zero():
+    first, second, third = RECORDS.samples[:3]
+    silent = {"input_tokens": None, "output_tokens": None}
+    some = with_changes(
+        RECORDS,
+        samples=(
+            msgspec.structs.replace(first, input_tokens=1000, output_tokens=200, cost=0.25),
+            msgspec.structs.replace(second, **silent, cost=0.5),
+            msgspec.structs.replace(third, **silent),
+        ),
+    )
+    assert ("1,200 (1 of 3)", "0.7500 (2 of 3)") == (
+        trail.budget(some)[-1].tokens,
+        trail.budget(some)[-1].cost,
+    )
+    assert {"n/a"} == {row.cost for row in trail.budget(RECORDS)}
+    assert "n/a" == trail.budget(with_changes(some, samples=some.samples[2:]))[-1].tokens
+
+
 def test_history_needs_two_cycles():
     assert () == trail.history(with_changes(RECORDS, history=()))
     assert 2 == len(trail.history(RECORDS)[0].values)

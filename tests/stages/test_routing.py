@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import ModuleType
 
 import msgspec
 import pytest
@@ -12,23 +15,28 @@ from hypothesis import strategies as st
 from harnesslib import routing
 from harnesslib.errors import DataError, InputError
 from harnesslib.records import (
-    Comparison,
     Decision,
     EndpointConfig,
-    Estimate,
     HarnessConfig,
     ModelConfig,
     PhaseConfig,
-    Recommendation,
     RoutingConfig,
     Settings,
     SettingsPatch,
-    Spec,
-    SpecSummary,
-    Summary,
-    Verification,
 )
 from harnesslib.routing import Stamp
+
+
+def _load(name: str, path: Path) -> ModuleType:
+    """Load a module that lies beside the tests' folders."""
+    found = importlib.util.spec_from_file_location(name, path)
+    module = importlib.util.module_from_spec(found)
+    found.loader.exec_module(module)
+    return module
+
+
+made_up = _load("routing_records", Path(__file__).resolve().parents[1] / "routing_records.py")
+decision, verdict = made_up.decision, made_up.verdict
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 LATER = NOW + timedelta(hours=1)
@@ -56,10 +64,6 @@ def first() -> RoutingConfig:
     return routing.initial(harness(), now=NOW)
 
 
-def estimate(value: float | None) -> Estimate:
-    return Estimate(value=value, low=value, high=value, level=0.95, n=30, method="Wilson")
-
-
 def changed(config: RoutingConfig, model: str, phase: str = "atomic", /, **fields) -> RoutingConfig:
     rules = tuple(
         msgspec.structs.replace(rule, **fields) if (rule.model, rule.phase) == (model, phase) else rule
@@ -68,62 +72,13 @@ def changed(config: RoutingConfig, model: str, phase: str = "atomic", /, **field
     return msgspec.structs.replace(config, rules=rules)
 
 
-def decision(action, model, phase="atomic", *, verdict="PROMOTE", fallback=None, **settings) -> Decision:
-    spec = Spec(model=model, phase=phase, settings=Settings(**settings))
-    recommendation = Recommendation(
-        id=f"{phase}-{action}-{model}",
-        action=action,
-        phase=phase,
-        spec=spec,
-        hypothesis="h",
-        fallback_model=fallback,
-    )
-    return Decision(
-        id=f"run:{recommendation.id}",
-        recommendation=recommendation,
-        verdict=verdict,
-        gates=(),
-        reason=f"{action} {model}",
-        effect=estimate(0.2),
-    )
-
-
-def confirmed(*specs: Spec) -> Summary:
-    summaries = tuple(
-        SpecSummary(
-            spec=spec,
-            stage="confirm",
-            samples=30,
-            outcomes={"pass": 27},
-            served=estimate(0.9),
-            skill=estimate(0.9),
-            restraint=estimate(0.98),
-            latency_p50_s=estimate(0.1),
-            latency_p95_s=estimate(0.2),
-            infra_share=0.0,
-            requests=30,
-            input_tokens=0,
-            output_tokens=0,
-            cost=0.0,
-            cases=(),
-        )
-        for spec in specs
-    )
-    comparisons: tuple[Comparison, ...] = ()
-    return Summary(run_id="run", specs=summaries, comparisons=comparisons, sessions=(), leaders={})
-
-
 def stamp(generation: int) -> Stamp:
     return Stamp(generation=generation, parent_sha256=SHA, now=LATER)
 
 
 def applied(config: RoutingConfig, *decisions: Decision) -> RoutingConfig:
-    summary = confirmed(*(made.recommendation.spec for made in decisions))
+    summary = made_up.summary(*(made.recommendation.spec for made in decisions))
     return routing.apply(config, decisions, summary, stamp=stamp(config.generation + 1), review_days=7)
-
-
-def verdict(made: Decision, *, kept: bool) -> Verification:
-    return Verification(decision_id=made.id, kept=kept, effect=estimate(0.1), p_value=0.01, reason="r")
 
 
 def settled(before, after, *verifications) -> RoutingConfig | None:
@@ -314,7 +269,7 @@ def test_a_decision_that_is_not_promoted_changes_nothing():
 def test_a_promotion_without_confirmed_numbers_is_refused():
     promotion = decision("promote", "better")
     with pytest.raises(DataError, match="has no confirmed numbers"):
-        routing.apply(first(), (promotion,), confirmed(), stamp=stamp(2), review_days=7)
+        routing.apply(first(), (promotion,), made_up.summary(), stamp=stamp(2), review_days=7)
 
 
 def test_a_promotion_of_a_model_without_a_rule_makes_one():

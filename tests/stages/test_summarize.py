@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import msgspec
 import numpy as np
 import pytest
@@ -9,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harnesslib.errors import DataError
-from harnesslib.records import OUTCOMES, PolicyConfig, encode
+from harnesslib.records import OUTCOMES, PolicyConfig, SpecSummary, decode, encode
 from harnesslib.summarize import summarize
 
 POLICY = PolicyConfig()
@@ -41,30 +43,53 @@ def broken(sample, outcome="infra_error"):
 @given(st.lists(st.sampled_from(OUTCOMES), min_size=1, max_size=30))
 def test_a_timeout_fails_what_is_served_and_an_infra_error_leaves_every_count(made_bench, outcomes) -> None:
     bench = made_bench()
-    bench.take("run", [next(iter(bench.specs.values()))], 2)
+    bench.take("run", [next(iter(bench.specs.values()))], 30, [0])
     samples = [broken(s, outcome) for s, outcome in zip(bench.samples, outcomes, strict=False)]
     seen = summary_of(bench, samples).specs[0]
     passes, valid = outcomes.count("pass"), len(outcomes) - outcomes.count("infra_error")
     answered = valid - outcomes.count("timeout")
     assert (seen.served.n, seen.skill.n) == (valid, answered)
-    assert seen.served.value == (passes / valid if valid else None)
-    assert seen.skill.value == (passes / answered if answered else None)
+    assert seen.served.value == (pytest.approx(passes / valid) if valid else None)
+    assert seen.skill.value == (pytest.approx(passes / answered) if answered else None)
     assert seen.infra_share == outcomes.count("infra_error") / len(outcomes)
     assert sum(seen.outcomes.values()) == len(outcomes)
 
 
+def test_a_case_weighs_the_same_however_often_it_was_asked(made_bench, spec_of) -> None:
+    bench = made_bench()
+    bench.take("run", [spec_of("steady", "atomic")], 1, [0, 1])
+    bench.take("run", [spec_of("steady", "atomic")], 8, [1], number=1)
+    samples = [broken(s, "pass" if s.case_id == "atomic-00" else "wrong") for s in bench.samples]
+    assert 0.5 == summary_of(bench, samples).specs[0].served.value
+
+
 def test_the_order_of_the_samples_does_not_matter(demo) -> None:
-    shuffled = [demo.bench.samples[i] for i in np.random.default_rng(1).permutation(len(demo.bench.samples))]
+    order = np.random.default_rng(1).permutation(len(demo.bench.samples))
     ordered = demo.bench.summary(demo.leaders)
-    demo_again = summarize(
-        shuffled,
-        demo.bench.specs,
-        [(c.stage, c.candidate.id, c.baseline.id) for c in ordered.comparisons],
-        run_id="r1",
-        leaders=ordered.leaders,
-        policy=demo.bench.policy,
-    )
-    assert encode(ordered) == encode(demo_again)
+    demo.bench.samples = [demo.bench.samples[place] for place in order]
+    assert encode(ordered) == encode(demo.bench.summary(demo.leaders))
+
+
+def test_tokens_and_cost_are_summed_over_the_samples_that_know_them(two_arms) -> None:
+    first, second, *rest = (s for s in two_arms.samples if s.model == "steady")
+    known = msgspec.structs.replace(first, input_tokens=100, output_tokens=20, cost=0.5)
+    free = msgspec.structs.replace(second, input_tokens=None, output_tokens=3, cost=0.0)
+    others = [msgspec.structs.replace(s, input_tokens=None, output_tokens=None, cost=None) for s in rest]
+    seen = summary_of(two_arms, [known, free, *others]).specs[0]
+    assert (100, 20, 1, 0.5, 2) == (
+        seen.input_tokens, seen.output_tokens, seen.token_samples, seen.cost, seen.cost_samples
+    )  # fmt: skip
+    silent = summary_of(two_arms, others).specs[0]
+    assert (None, None, 0, None, 0) == (
+        silent.input_tokens, silent.output_tokens, silent.token_samples, silent.cost, silent.cost_samples
+    )  # fmt: skip
+
+
+def test_a_summary_of_an_older_version_still_loads(two_arms) -> None:
+    written = json.loads(encode(summary_of(two_arms).specs[0]))
+    old = {name: value for name, value in written.items() if name not in {"token_samples", "cost_samples"}}
+    read = decode(json.dumps(old | {"input_tokens": 0, "output_tokens": 0, "cost": 0.0}), SpecSummary, "old")
+    assert (0, None, 0.0, None) == (read.input_tokens, read.token_samples, read.cost, read.cost_samples)
 
 
 def test_restraint_is_measured_on_cases_that_want_no_call_only(two_arms) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from harnesslib.records import CycleRecords
@@ -152,12 +153,24 @@ def drift(series: Series) -> str:
 
 def _budget_row(records: CycleRecords, name: str, stages: tuple[str, ...]) -> BudgetRow:
     found = [sample for sample in records.samples if sample.stage in stages]
-    cost = sum(sample.cost for sample in found)
+    tokens = [
+        sample.input_tokens + sample.output_tokens
+        for sample in found
+        if sample.input_tokens is not None and sample.output_tokens is not None
+    ]
+    costs = [sample.cost for sample in found if sample.cost is not None]
     return BudgetRow(
         stage=name,
         samples=count(len(found)),
         requests=count(sum(sample.requests for sample in found)),
-        tokens=count(sum(sample.input_tokens + sample.output_tokens for sample in found)),
-        cost=f"{cost:.4f}" if cost else "no prices",
+        tokens=_known(count(sum(tokens)), len(tokens), len(found)),
+        cost=_known(f"{math.fsum(costs):.4f}", len(costs), len(found)),
         waited=duration(sum(sample.elapsed_s for sample in found)),
     )
+
+
+def _known(total: str, known: int, samples: int) -> str:
+    """Return a sum with the number of samples behind it, where that is not all of them."""
+    if known == samples:
+        return total
+    return f"{total} ({count(known)} of {count(samples)})" if known else UNKNOWN

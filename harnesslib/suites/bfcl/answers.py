@@ -47,6 +47,32 @@ def expectation(accepted: Mapping[str, Sequence[Any]], tool: Tool) -> ExpectedCa
     return expected
 
 
+def some_call(tools: Sequence[Tool]) -> ExpectedCall:
+    """Return a call that one of the tools allows, with no more arguments than it requires."""
+    for tool in tools:
+        arguments = _stand_in(tool.parameters)
+        if allowed_by(tool.parameters)(arguments) and is_json(arguments):
+            return ExpectedCall(name=tool.name, arguments=arguments)
+    raise CannotBeAskedError("no call that its tools allow could be made up")
+
+
+def _stand_in(schema: Mapping[str, Any]) -> Any:  # noqa: ANN401 - any JSON value
+    """Return some value that a simple schema allows."""
+    if "enum" in schema:
+        return schema["enum"][0]
+    match schema.get("type"):
+        case "object":
+            properties = schema.get("properties", {})
+            return {name: _stand_in(properties.get(name, {})) for name in schema.get("required", ())}
+        case "array":
+            return [_stand_in(schema.get("items", {}))] * schema.get("minItems", 0)
+        case "integer" | "number":
+            return schema.get("minimum", min(1, schema.get("maximum", 1)))
+        case "boolean":
+            return True
+    return "text"
+
+
 def _holds_matcher_key(value: object) -> bool:
     """Whether an object inside a value has a key that a matcher could have."""
     waiting = [value]

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from harnesslib.records import SPLITS, Case, Split, Suite, Turn
 from harnesslib.records.base import Record
 from harnesslib.records.bfcl import BfclQuestion
-from harnesslib.suites.bfcl.answers import expectation
+from harnesslib.suites.bfcl.answers import expectation, some_call
 from harnesslib.suites.bfcl.tools import CannotBeAskedError, Tools
 from harnesslib.suites.values import is_json
 
@@ -73,8 +73,6 @@ def _splits(questions: Iterable[BfclQuestion]) -> dict[str, Split]:
 
 
 def _case(question: BfclQuestion, tools: Tools, split: Split) -> Case:
-    if question.kind == "any_call":
-        raise CannotBeAskedError("any call is right there, whatever its arguments")
     if question.kind == "calls" and not question.answers:
         raise CannotBeAskedError("has no answer")
     offered = tools.of(question)
@@ -85,11 +83,19 @@ def _case(question: BfclQuestion, tools: Tools, split: Split) -> Case:
         if name not in by_name:
             raise CannotBeAskedError(f"the answer calls {name}, which is not offered")
         accepted.append(expectation(arguments, by_name[name]))
+    if question.kind == "any_call":
+        accepted.append(some_call(offered))
     return Case(
         id=question.id,
         skill=question.category,
         split=split,
-        turns=(Turn(user=_words(question), accept=(tuple(accepted),)),),
+        turns=(
+            Turn(
+                user=_words(question),
+                accept=(tuple(accepted),),
+                any_call=question.kind == "any_call",
+            ),
+        ),
         tools=tuple(tool.name for tool in offered),
         notes=f"Question {question.id} of the leaderboard's category {question.category}.",
     )
