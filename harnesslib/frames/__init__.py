@@ -5,8 +5,8 @@ their seal, or can't be read, is never passed over in silence: it is an error th
 left out on purpose, and then ``frame.attrs["left_out"]`` says which and why.
 """
 
-from harnesslib.frames.arms import Arms as Arms
-from harnesslib.frames.arms import arms as arms
+from harnesslib.frames.pairing import Arms as Arms
+from harnesslib.frames.pairing import arms as arms
 from harnesslib.frames.loading import Damaged as Damaged
 from harnesslib.frames.loading import load_cycles as load_cycles
 from harnesslib.frames.loading import load_decisions as load_decisions
