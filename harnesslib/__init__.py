@@ -1,7 +1,8 @@
 """Self-optimizing benchmark harness for tool-calling language models.
 
 Applications need one name: ``Router("routing_config.json").resolve(phase="atomic")``. Notebooks open a
-cycle with ``open_cycle(workspace)`` and show it with the functions of ``harnesslib.report``. Names are
+cycle with ``open_cycle(workspace)``, show it with the functions of ``harnesslib.report``, and look back with
+tidy frames (``load_samples``, ``load_cycles``, ...) and ``harnesslib.report.figures``. Names are
 loaded when they are first used, so that importing the package costs nothing.
 """
 
@@ -16,10 +17,25 @@ _HOME = {
     "Cycle": "harnesslib.meta_harness_loop",
     "HarnessError": "harnesslib.errors",
     "Router": "harnesslib.router",
-    "load_samples": "harnesslib.workspace",
+    "arm": "harnesslib.frames",
+    "arms": "harnesslib.frames",
+    "benchmark": "harnesslib.one_model",
+    "drift": "harnesslib.frames",
+    "effects": "harnesslib.frames",
+    "explore": "harnesslib.explorer",
+    "figures": "harnesslib.report.figures",
+    "find_runs": "harnesslib.frames",
+    "load_cycles": "harnesslib.frames",
+    "load_decisions": "harnesslib.frames",
+    "load_gates": "harnesslib.frames",
+    "load_runs": "harnesslib.frames",
+    "load_samples": "harnesslib.frames",
     "open_cycle": "harnesslib.workspace",
     "open_workspace": "harnesslib.workspace",
+    "pairs": "harnesslib.frames",
+    "rates": "harnesslib.frames",
     "report": "harnesslib.report",
+    "table": "harnesslib.report.frame_table",
     "verify_log": "harnesslib.routing_log",
 }
 

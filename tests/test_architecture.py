@@ -34,12 +34,17 @@ SOURCES = [
 ]
 
 PURE = (
+    "autonomy",
+    "baseline_drift",
+    "candidates",
     "conclusions",
     "config_view",
+    "forecast",
     "harness_feedback_loop",
     "litellm_config",
     "parsers",
     "planning",
+    "proposals",
     "records",
     "report/view",
     "routing",

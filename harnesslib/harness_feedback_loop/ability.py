@@ -96,11 +96,16 @@ def capability_limit(evidence: Evidence) -> Found | None:
     -----
     Every case weighs the same, however often it was asked; answers of earlier runs count as well, since drift
     was asked for before. A call that timed out counts as passed. It is confirmed if every case of the phase
-    was asked and the upper bound lies below the floor. It is none where another setting of this model reaches
-    the floor.
+    was asked, or cases drawn by lot were, and the upper bound lies below the floor. It is none where another
+    setting of this model reaches the floor.
     """
     answers = [s for run in evidence.runs for s in answered(fair(run)) if s.wants_call]
-    sweep = _sweep(answers, evidence.not_asked(wants_call=True), _late(evidence))
+    lots = [sample for sample in answers if sample.stage == "probe"]
+    missing = evidence.not_asked(wants_call=True)
+    if len(lots) >= FEWEST_ANSWERS:
+        # Cases that were drawn by lot stand for those that were not: nothing need count as passed.
+        answers, missing = lots, 0
+    sweep = _sweep(answers, missing, _late(evidence))
     if sweep is None or len(answers) < FEWEST_ANSWERS or sweep.rate >= evidence.floor:
         return None
     if _does_better_otherwise(evidence):

@@ -19,6 +19,9 @@ from harnesslib.records.base import (
     sha256 as sha256,
 )
 from harnesslib.records.config import (
+    AutoApply as AutoApply,
+)
+from harnesslib.records.config import (
     BudgetConfig as BudgetConfig,
 )
 from harnesslib.records.config import (
@@ -38,6 +41,12 @@ from harnesslib.records.config import (
 )
 from harnesslib.records.config import (
     PolicyConfig as PolicyConfig,
+)
+from harnesslib.records.config import (
+    ProposerConfig as ProposerConfig,
+)
+from harnesslib.records.config import (
+    SearchConfig as SearchConfig,
 )
 from harnesslib.records.config import (
     SettingsPatch as SettingsPatch,
@@ -73,6 +82,15 @@ from harnesslib.records.cycle import (
     Plan as Plan,
 )
 from harnesslib.records.cycle import (
+    ReportSeal as ReportSeal,
+)
+from harnesslib.records.cycle import (
+    RunKind as RunKind,
+)
+from harnesslib.records.cycle import (
+    RunLine as RunLine,
+)
+from harnesslib.records.cycle import (
     Screened as Screened,
 )
 from harnesslib.records.cycle import (
@@ -80,6 +98,9 @@ from harnesslib.records.cycle import (
 )
 from harnesslib.records.cycle import (
     Skipped as Skipped,
+)
+from harnesslib.records.cycle import (
+    Standing as Standing,
 )
 from harnesslib.records.cycle import (
     TruthRow as TruthRow,
@@ -135,6 +156,54 @@ from harnesslib.records.evidence import (
 from harnesslib.records.evidence import (
     Verifications as Verifications,
 )
+from harnesslib.records.loop import (
+    Activity as Activity,
+)
+from harnesslib.records.loop import (
+    CandidateForecast as CandidateForecast,
+)
+from harnesslib.records.loop import (
+    Drift as Drift,
+)
+from harnesslib.records.loop import (
+    DriftPoint as DriftPoint,
+)
+from harnesslib.records.loop import (
+    Forecast as Forecast,
+)
+from harnesslib.records.loop import (
+    Heartbeat as Heartbeat,
+)
+from harnesslib.records.loop import (
+    Held as Held,
+)
+from harnesslib.records.loop import (
+    PhaseDrift as PhaseDrift,
+)
+from harnesslib.records.loop import (
+    PhaseForecast as PhaseForecast,
+)
+from harnesslib.records.loop import (
+    PlannedProposal as PlannedProposal,
+)
+from harnesslib.records.loop import (
+    Proposal as Proposal,
+)
+from harnesslib.records.loop import (
+    ProposalPatch as ProposalPatch,
+)
+from harnesslib.records.loop import (
+    ProposalVerdict as ProposalVerdict,
+)
+from harnesslib.records.loop import (
+    Proposed as Proposed,
+)
+from harnesslib.records.loop import (
+    Rate as Rate,
+)
+from harnesslib.records.loop import (
+    Submitted as Submitted,
+)
 from harnesslib.records.measure import (
     OUTCOMES as OUTCOMES,
 )
@@ -155,6 +224,9 @@ from harnesslib.records.measure import (
 )
 from harnesslib.records.measure import (
     Outcome as Outcome,
+)
+from harnesslib.records.measure import (
+    Prompt as Prompt,
 )
 from harnesslib.records.measure import (
     Reply as Reply,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from harnesslib.records.base import Record
-from harnesslib.records.measure import Outcome, Spec
+from harnesslib.records.measure import Outcome, Prompt, Spec
 
 
 class Estimate(Record):
@@ -208,11 +208,15 @@ class Finding(Record):
     method: str = ""
 
 
-Action = Literal["promote", "enable_warmup", "deny"]
+Action = Literal["promote", "enable_warmup", "deny", "allow"]
 
 
 class Recommendation(Record):
-    """A proposed rule change. `id` is ``phase-action-model``."""
+    """A proposed rule change. `id` is ``phase-action-model``, and what else is changed where settings are.
+
+    `label` says in words what would serve ("" = the model as it is); `prompt` is the text of its variant
+    where that is one of somebody's own.
+    """
 
     id: str
     action: Action
@@ -220,6 +224,13 @@ class Recommendation(Record):
     spec: Spec
     hypothesis: str
     fallback_model: str | None = None
+    label: str = ""
+    prompt: Prompt | None = None
+
+    @property
+    def serving(self) -> str:
+        """What would serve, in words."""
+        return self.label or self.spec.model
 
 
 class Feedback(Record):

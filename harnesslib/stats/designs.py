@@ -21,8 +21,14 @@ Mask: TypeAlias = NDArray[np.bool_]
 
 PRIOR = 0.3
 """Half a case's worth of doubt about a baseline seen a few times: Beta(PRIOR, PRIOR) around its chance."""
-SMALL = 24
-"""Suites with fewer cases need more sweeps for the same number of calls."""
+SMALLEST_GAIN = 0.10
+"""The designs below are for this gain; others are derived from them."""
+ENOUGH_CALLS = 200
+"""So many calls of an arm see a gain of 10 points, however many cases share them."""
+MOST_STAGES = 8
+"""More would cost a small suite more calls than a question of 10 points is worth."""
+ALONE = 40
+"""On fewer cases a single candidate needs no screen."""
 
 
 class Design(NamedTuple):
@@ -50,6 +56,8 @@ class Design(NamedTuple):
         Share of the candidates that stay after each round (at least one stays).
     go
         Least gain that the screen must promise for a confirmation.
+    screen_cases
+        The screen uses so many cases of the suite at the most, drawn at random.
     """
 
     first: int
@@ -62,6 +70,7 @@ class Design(NamedTuple):
     screen_rounds: tuple[int, ...] = ()
     screen_keep: tuple[float, ...] = ()
     go: float = 0.0
+    screen_cases: int = 10**9
 
     def sweeps(self, stage: int) -> int:
         """Return how many sweeps a stage's estimate counts for; stage 0 is the first."""
@@ -144,7 +153,7 @@ def screen_gain(
     return float(np.sum(passes[asked] / calls[asked] - expected[asked])) / asked.size
 
 
-def confirm_design(cases: int, smallest_gain: float = 0.10) -> Design:
+def confirm_design(cases: int, smallest_gain: float = 0.10, *, candidates: int = 2) -> Design:
     """Return how to screen the candidates of a suite with so many cases, and to confirm the best of them.
 
     Parameters
@@ -152,32 +161,76 @@ def confirm_design(cases: int, smallest_gain: float = 0.10) -> Design:
     cases
         Cases of the suite's part that is measured.
     smallest_gain
-        The gain worth finding. Half of it costs about four times the calls.
+        The gain worth finding. Half of it costs about four times the calls on a small suite. A suite of 120
+        cases and more looks for 5 points anyway: the three sweeps that every promotion needs pay for it.
+    candidates
+        A single candidate of a small suite is confirmed without a screen, which would cost more than it
+        saves where there is a gain.
+
+    Notes
+    -----
+    Source: search by simulation, `./run bench decision_efficiency` shows the result. The number of later
+    stages makes up for few cases: some 200 calls of an arm are enough to see 10 points.
     """
-    small = cases < SMALL
-    needed = (0.10 / smallest_gain) ** 2
-    return Design(
-        first=3,
-        futility_looks=(1, 2),
-        ratio=2,
-        stages=max(1, round((6 if small else 2) * needed)),
-        futility=0.05 if small else 0.10,
-        smallest_gain=smallest_gain,
-        rho=1.0,
-        screen_rounds=(2, 2) if small else (1, 1, 2),
-        screen_keep=(0.34, 0.0) if small else (0.5, 0.5, 0.0),
-        go=0.3 * smallest_gain,
+    base = next(design for most, design in _CONFIRM if cases < most)
+    scale = SMALLEST_GAIN / smallest_gain
+    sweeps = ENOUGH_CALLS * scale**2 / max(cases, 1)
+    stages = round((sweeps - base.first) / base.ratio)
+    design = base._replace(
+        stages=min(max(stages, 1), math.ceil(MOST_STAGES * scale**2)),
+        smallest_gain=max(base.smallest_gain / scale, min(smallest_gain, _VERY_LARGE.smallest_gain)),
+        go=base.go / scale,
+        screen_rounds=tuple(max(each, round(each * scale)) for each in base.screen_rounds),
     )
+    if candidates == 1 and cases < ALONE:
+        return design._replace(screen_rounds=(), screen_keep=())
+    return design
 
 
 def verify_design(cases: int) -> Design:
-    """Return how an applied change is measured again: no screen, no early stop before `first` sweeps."""
-    return Design(
-        first=3,
-        futility_looks=(),
-        ratio=2,
-        stages=4 if cases < SMALL else 2,
-        futility=0.02,
-        smallest_gain=0.10,
-        rho=0.5,
-    )
+    """Return how an applied change is measured again, on so many cases: no screen, and little haste.
+
+    Every look comes after as many sweeps as keep the credited gain honest (`sequential.without_luck`).
+    """
+    first, stages, smallest_gain = next(numbers for most, numbers in _VERIFY if cases < most)
+    return Design(first, (), 2, stages, 0.02, smallest_gain, 0.5)
+
+
+_MIDDLE = Design(
+    first=3,
+    futility_looks=(1, 2),
+    ratio=2,
+    stages=1,
+    futility=0.055,
+    smallest_gain=0.10,
+    rho=0.7,
+    screen_rounds=(1, 1),
+    screen_keep=(0.25, 0.0),
+    go=0.03,
+)
+_SMALL = _MIDDLE._replace(
+    futility=0.04,
+    smallest_gain=0.08,
+    rho=1.8,
+    screen_rounds=(1, 1, 2),
+    screen_keep=(0.25, 0.25, 0.0),
+    go=0.02,
+)
+_LARGE = _MIDDLE._replace(smallest_gain=0.08, screen_keep=(0.34, 0.0), screen_cases=60)
+_VERY_LARGE = _MIDDLE._replace(
+    smallest_gain=0.05,
+    screen_rounds=(1, 1, 2),
+    screen_keep=(0.34, 0.34, 0.0),
+    go=0.02,
+    screen_cases=80,
+)
+_CONFIRM = ((24, _SMALL), (60, _MIDDLE), (120, _LARGE), (math.inf, _VERY_LARGE))
+"""For fewer cases than the number: how a gain of 10 points is found."""
+_VERIFY = (
+    (10, (5, 4, 0.10)),
+    (24, (4, 4, 0.10)),
+    (40, (3, 2, 0.10)),
+    (120, (2, 2, 0.05)),
+    (math.inf, (1, 2, 0.05)),
+)
+"""For fewer cases than the number: first sweeps, later stages, smallest gain of a verification."""

@@ -19,6 +19,9 @@ from harnesslib.records import (
     ModelConfig,
     PhaseConfig,
     PolicyConfig,
+    Prompt,
+    ProposerConfig,
+    SearchConfig,
     Settings,
 )
 
@@ -64,7 +67,19 @@ def test_every_command_stands_in_the_reference(path):
 
 
 @pytest.mark.parametrize(
-    "record", [EndpointConfig, ModelConfig, PhaseConfig, Settings, PolicyConfig, CycleConfig, BudgetConfig]
+    "record",
+    [
+        EndpointConfig,
+        ModelConfig,
+        PhaseConfig,
+        SearchConfig,
+        Settings,
+        Prompt,
+        PolicyConfig,
+        CycleConfig,
+        BudgetConfig,
+        ProposerConfig,
+    ],
 )
 def test_every_setting_stands_in_the_reference(record):
     reference = (ROOT / "docs/reference.md").read_text()

@@ -13,12 +13,15 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+NOTEBOOKS = ("benchmark", "compare", "cycle", "explore", "history")
 PARTS = {
-    "harnesslib/_notebooks/cycle.ipynb",
+    "harnesslib/_example/harness.toml",
+    *(f"harnesslib/_notebooks/{name}.ipynb" for name in NOTEBOOKS),
     "harnesslib/py.typed",
     "harnesslib/report/template/harness/conf.json",
     "harnesslib/report/template/harness/index.html.j2",
     "harnesslib/report/template/harness/static/report.css",
+    "harnesslib/report/template/notebook.html",
     "harnesslib/simulator/demo.toml",
     "harnesslib/suites/atomic/suite.toml",
     "harnesslib/suites/extended/suite.toml",
@@ -121,6 +124,13 @@ def test_every_part_is_found_beside_the_installed_package(installed: Installed, 
         f"from importlib.resources import files; print(files('harnesslib').joinpath('../{part}').is_file())"
     )
     assert "True\n" == installed.call(str(installed.bin / "python"), "-c", code)
+
+
+def test_the_example_is_read_from_the_wheel(installed: Installed) -> None:
+    code = "import harnesslib as hl; place = hl.find_runs(); print(place.root, len(hl.load_cycles(place)))"
+    root, cycles = installed.call(str(installed.bin / "python"), "-c", code).split()
+    assert root.startswith(str(installed.folder / "env"))
+    assert "5" == cycles
 
 
 def test_a_demo_workspace_can_be_made_in_an_empty_folder(installed: Installed) -> None:

@@ -13,9 +13,12 @@ from harnesslib.stats.sequential import (
     SequentialTest,
     Stage,
     balanced,
+    credited_effect,
     futile,
+    likely_spread,
     sequential_p,
     weighted_effect,
+    without_luck,
 )
 
 FIRST = Stage((3, 3, 2, 3), (0, 1, 2, 3), (3,) * 4, (3,) * 4, (1,) * 4)
@@ -147,7 +150,7 @@ def test_nothing_measured_is_no_number() -> None:
 
 
 def test_the_screen_keeps_the_best_and_ends_without_promise() -> None:
-    design = confirm_design(12)
+    design = confirm_design(12)._replace(screen_rounds=(2, 2), screen_keep=(0.34, 0.0), go=0.03)
     assert (1, 2) == design.survivors(0, (0.1, 0.2, 0.2))
     assert (1, 2) == design.survivors(0, (0.1, 0.2, 0.2, -0.1, 0.0))
     assert () == design.survivors(0, (0.0, -0.1))
@@ -171,3 +174,30 @@ def test_a_design_fits_together(cases) -> None:
         assert all(look < design.first for look in design.futility_looks)
         assert len(design.screen_rounds) == len(design.screen_keep)
         assert design.most_calls(cases) == 2 * cases * sum(map(design.sweeps, range(len(fractions))))
+
+
+def test_a_crossing_is_credited_with_less_than_was_seen() -> None:
+    stages = (FIRST, SECOND)
+    look = SequentialTest(0.05, 1.0).looks(stages, (3 / 15, 5 / 15))[-1]
+    plain, credited = weighted_effect(stages), credited_effect(stages, look)
+    assert credited.value < plain.value
+    assert credited.low < plain.low
+    assert credited.high == plain.high
+    assert plain == credited_effect(stages, look._replace(crossed=False))
+    assert credited_effect((), look).value is None
+
+
+def test_luck_is_the_smaller_the_clearer_the_crossing() -> None:
+    near, far = without_luck([0.1, 0.1], [0.09, -0.2], [0.03, 0.03])
+    assert near < 0.1 - 0.02
+    assert pytest.approx(0.1, abs=1e-4) == far
+
+
+def test_a_case_that_has_passed_once_is_not_taken_for_certain() -> None:
+    assert pytest.approx(0.0577, abs=1e-4) == likely_spread(1, 1)
+    assert likely_spread(3, 3) < likely_spread(1, 1) < likely_spread(1, 2)
+
+
+def test_a_single_candidate_of_a_small_suite_needs_no_screen() -> None:
+    assert () == confirm_design(12, candidates=1).screen_rounds
+    assert confirm_design(80, candidates=1) == confirm_design(80)
