@@ -59,9 +59,11 @@ def registered(folder: Path) -> Iterator[measuring.Row]:
     for path in sorted(HERE.glob("*.py")):
         if path.name in {"run.py", "measuring.py"}:
             continue
-        made = folder / path.stem
-        made.mkdir()
-        yield from importlib.import_module(path.stem).rows(made)
+        module = importlib.import_module(path.stem)
+        if hasattr(module, "rows"):
+            made = folder / path.stem
+            made.mkdir()
+            yield from module.rows(made)
 
 
 def table(results: list[measuring.Result]) -> Iterator[str]:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
+
+import msgspec
 
 from harnesslib.records import (
     Baseline,
     CycleOutcome,
     Decision,
     Decisions,
+    Drift,
     HarnessConfig,
+    Held,
     RoutingConfig,
     SimulatedModel,
     SimulatedPhase,
@@ -22,7 +26,7 @@ from harnesslib.records import (
     Verifications,
 )
 
-Status = Literal["promoted", "rolled_back", "partly_kept", "unchanged", "undecided"]
+Status = Literal["promoted", "rolled_back", "partly_kept", "unchanged", "undecided", "proposed"]
 FLOOR_MARGIN = 0.05
 """A declared accuracy this far below a phase's floor is hopeless, not merely low."""
 
@@ -69,8 +73,45 @@ def conclude(
         generation=routing.generation,
         baselines={phase: baseline.spec.model for phase, baseline in baselines.items()},
         accuracy={phase: baseline.accuracy.value for phase, baseline in baselines.items()},
+        intervals={phase: baseline.accuracy for phase, baseline in baselines.items()},
         truth=truth,
     )
+
+
+def amended(
+    outcome: CycleOutcome, decisions: Decisions, held: Sequence[Held], drift: Drift | None
+) -> CycleOutcome:
+    """Return the outcome with what was held back and which baselines moved: both are said first.
+
+    Parameters
+    ----------
+    outcome
+        What became of the changes that were put in force.
+    decisions
+        All decisions of the cycle.
+    held
+        Promoted decisions that were not put in force.
+    drift
+        The baselines beside those of earlier runs.
+    """
+    moved = [each for each in drift.phases if each.frozen] if drift else []
+    if not held and not moved:
+        return outcome
+    waiting = {one.decision_id: one for one in held}
+    sentences = [
+        f"Drift in {each.phase}: {each.headline}; nothing is applied there by itself." for each in moved
+    ]
+    sentences += [
+        f"Not applied ({waiting[one.id].because}): {_would(one)}."
+        for one in decisions.decisions
+        if one.id in waiting
+    ]
+    if any(one.because != "off" for one in held):
+        sentences.append(f"To take it: harness apply {outcome.run_id}.")
+    changed = outcome.status in {"promoted", "partly_kept", "rolled_back"}
+    said = [*sentences, outcome.headline] if changed or not held else sentences
+    status: Status = outcome.status if changed or not held else "proposed"
+    return msgspec.structs.replace(outcome, headline=" ".join(said), status=status)
 
 
 def _status(decisions: Decisions, promoted: int, kept: int, halted: Mapping[str, str]) -> Status:
@@ -126,9 +167,22 @@ def _change(decision: Decision, gain: float | None) -> str:
     model, phase = recommendation.spec.model, recommendation.phase
     if recommendation.action == "deny":
         return f"{model} no longer serves {phase} ({recommendation.fallback_model} does)"
+    if recommendation.action == "allow":
+        return f"{model} serves requests for it in {phase} again"
     if recommendation.action == "enable_warmup":
         return f"{model} is warmed up before {phase}{_points(gain, ' for its first calls')}"
-    return f"{phase} is now served by {model}{_points(gain, ' on fresh cases')}"
+    return f"{phase} is now served by {recommendation.serving}{_points(gain, ' on fresh cases')}"
+
+
+def _would(decision: Decision) -> str:
+    proposed, gain = decision.recommendation, decision.effect.value
+    if proposed.action == "deny":
+        return f"{proposed.serving} would no longer serve {proposed.phase}"
+    if proposed.action == "allow":
+        return f"{proposed.serving} would serve requests for it in {proposed.phase} again"
+    if proposed.action == "enable_warmup":
+        return f"{proposed.serving} would be warmed up before {proposed.phase}"
+    return f"{proposed.serving} would serve {proposed.phase}{_points(gain, ' on fresh calls')}"
 
 
 def _points(gain: float | None, where: str) -> str:

@@ -6,6 +6,7 @@ import math
 import re
 import tomllib
 from collections.abc import Callable, Iterable, Iterator
+from typing import get_args
 from urllib.parse import urlsplit
 
 from harnesslib import variants
@@ -15,13 +16,17 @@ from harnesslib.records import (
     AUTO,
     EndpointConfig,
     HarnessConfig,
+    HookEvent,
     ModelConfig,
     PhaseConfig,
+    Prompt,
+    SearchConfig,
     Settings,
     SettingsPatch,
 )
 
 VERSION = 1
+LONGEST_PROMPT = 8000
 _ENDPOINT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _PHASE_NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 _VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -78,6 +83,8 @@ def check(config: HarnessConfig) -> tuple[str, ...]:
         *_model_problems(config),
         *_phase_problems(config),
         *_number_problems(config),
+        *_prompt_problems(config),
+        *_hook_problems(config),
     )
 
 
@@ -136,7 +143,7 @@ def _model_problems(config: HarnessConfig) -> Iterator[str]:
         yield from _unknown(f"{place}.phases", model.phases, config.phases)
         yield from (f"{place}.phases: '{name}' stands there twice" for name in _twice(model.phases))
         yield from _price_problems(place, model)
-        yield from _settings_problems(f"{place}.settings", model.settings)
+        yield from _settings_problems(f"{place}.settings", model.settings, config)
 
 
 def _price_problems(place: str, model: ModelConfig) -> Iterator[str]:
@@ -156,7 +163,8 @@ def _phase_problems(config: HarnessConfig) -> Iterator[str]:
         if not phase.suite:
             yield f"{place}.suite: got nothing, expected a suite's name or file"
         yield from _baseline_problems(place, name, phase, config)
-        yield from _settings_problems(f"{place}.settings", phase.settings)
+        yield from _settings_problems(f"{place}.settings", phase.settings, config)
+        yield from _search_problems(f"{place}.search", phase.search, config)
         if not (math.isfinite(phase.max_slowdown) and phase.max_slowdown >= 0):
             yield f"{place}.max_slowdown: got {phase.max_slowdown}, expected 0 or more (0.2 = 20 % slower)"
         if not 0 <= phase.accuracy_floor <= 1:
@@ -172,16 +180,56 @@ def _baseline_problems(place: str, name: str, phase: PhaseConfig, config: Harnes
         yield f"{place}.baseline: '{phase.baseline}' may not serve this phase; cure: {cure}"
 
 
-def _settings_problems(place: str, settings: Settings | SettingsPatch) -> Iterator[str]:
+def _search_problems(place: str, search: SearchConfig, config: HarnessConfig) -> Iterator[str]:
+    yield from _unknown(f"{place}.variants", search.variants, (*variants.NAMES, *config.variants))
+    tried = (
+        *(SettingsPatch(temperature=value) for value in search.temperatures),
+        *(SettingsPatch(timeout_s=value) for value in search.timeouts_s),
+        *(SettingsPatch(retries=value) for value in search.retries),
+    )
+    for patch in tried:
+        yield from _settings_problems(place, patch, config)
+
+
+def _prompt_problems(config: HarnessConfig) -> Iterator[str]:
+    for name, prompt in config.variants.items():
+        place = f"variants.{name}"
+        if not _PHASE_NAME.fullmatch(name) or name in variants.NAMES:
+            yield f"{place}: expected a name of its own, of small letters, digits, '-' and '_'"
+        yield from (f"{place}.{problem}" for problem in prompt_problems(prompt))
+    if config.proposer.model:
+        yield from _unknown("proposer.model", (config.proposer.model,), {model.id for model in config.models})
+
+
+def prompt_problems(prompt: Prompt) -> Iterator[str]:
+    """Yield what is wrong with a prompt variant."""
+    yield from _unknown("format", (prompt.format,), variants.NAMES)
+    text = prompt.system_prompt
+    if not text.strip():
+        yield "system_prompt: got nothing, expected a text"
+    if len(text) > LONGEST_PROMPT:
+        yield f"system_prompt: got {len(text)} characters, expected at most {LONGEST_PROMPT}"
+    if any(not (letter.isprintable() or letter in "\n\t") for letter in text):
+        yield "system_prompt: holds control characters; cure: remove them"
+
+
+def _settings_problems(
+    place: str, settings: Settings | SettingsPatch, config: HarnessConfig
+) -> Iterator[str]:
     if settings.variant is not None:
-        yield from _unknown(f"{place}.variant", (settings.variant,), variants.NAMES)
+        yield from _unknown(f"{place}.variant", (settings.variant,), (*variants.NAMES, *config.variants))
+    yield from (f"{place}.{problem}" for problem in number_problems(settings))
+
+
+def number_problems(settings: Settings | SettingsPatch) -> Iterator[str]:
+    """Yield what is wrong with the numbers of settings."""
     timeout, temperature, retries = settings.timeout_s, settings.temperature, settings.retries
     if timeout is not None and not (math.isfinite(timeout) and timeout > 0):
-        yield f"{place}.timeout_s: got {timeout}, expected more than 0 seconds"
+        yield f"timeout_s: got {timeout}, expected more than 0 seconds"
     if temperature is not None and not (math.isfinite(temperature) and temperature >= 0):
-        yield f"{place}.temperature: got {temperature}, expected 0 or more"
+        yield f"temperature: got {temperature}, expected 0 or more"
     if retries is not None and retries < 0:
-        yield f"{place}.retries: got {retries}, expected 0 or more"
+        yield f"retries: got {retries}, expected 0 or more"
 
 
 def _number_problems(config: HarnessConfig) -> Iterator[str]:
@@ -197,6 +245,19 @@ def _number_problems(config: HarnessConfig) -> Iterator[str]:
             value = getattr(getattr(config, section), field)
             if not holds(value):
                 yield f"{name}: got {value}, expected {expected}"
+
+
+def _hook_problems(config: HarnessConfig) -> Iterator[str]:
+    for place, hook in ((f"on_event[{index}]", hook) for index, hook in enumerate(config.on_event)):
+        if not hook.events:
+            yield f"{place}.events: got nothing, expected some of {listed(get_args(HookEvent))}"
+        if not hook.command or not all(hook.command):
+            yield f'{place}.command: expected a program and its arguments, like ["notify-send", "harness"]'
+        if not (math.isfinite(hook.timeout_s) and hook.timeout_s > 0):
+            yield f"{place}.timeout_s: got {hook.timeout_s}, expected more than 0 seconds"
+        if not all(_VARIABLE_NAME.fullmatch(name) for name in hook.env):
+            # The value is not shown: it may be a secret.
+            yield f"{place}.env: expected names of environment variables; their values never stand in a file"
 
 
 def _unknown(place: str, names: Iterable[str], known: Iterable[str]) -> Iterator[str]:

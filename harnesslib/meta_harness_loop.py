@@ -6,21 +6,28 @@ cycle that was killed goes on where it was.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import timedelta
 from typing import TypeVar
 
 import msgspec
 
+from harnesslib import autonomy, baseline_drift, planning, routing, routing_enforcer
 from harnesslib import benchmark_supervisor as supervisor
-from harnesslib import planning, routing, routing_enforcer
 from harnesslib import self_optimizing_policy as policy
-from harnesslib.conclusions import Trial, compare_with_truth, conclude
-from harnesslib.cycle_history import finished_cycles, load_records, taken_back, tried_before
-from harnesslib.errors import EndpointError, InputError
-from harnesslib.executors.local import complete
+from harnesslib.conclusions import Trial, amended, compare_with_truth, conclude
+from harnesslib.cycle_history import (
+    APPLIES,
+    finished_cycles,
+    load_records,
+    taken_back,
+    watch_baselines,
+)
+from harnesslib.cycle_planning import plan_cycle
+from harnesslib.errors import InputError
 from harnesslib.harness_feedback_loop import cold_calls, diagnose, recommend, suspects
-from harnesslib.ports import Client, Effects
+from harnesslib.ports import Effects
+from harnesslib.proposing import answer_proposals, propose_prompts
 from harnesslib.records import (
     AUTO,
     Applied,
@@ -29,10 +36,13 @@ from harnesslib.records import (
     CycleRecords,
     Decision,
     Decisions,
+    Drift,
     Feedback,
     HarnessConfig,
+    Held,
     Manifest,
     Plan,
+    Proposed,
     RoutingConfig,
     Sample,
     Selection,
@@ -51,7 +61,11 @@ _SAID = {
     "confirmation": "fresh calls for the leaders, alternating with the baseline",
     "summary": "samples to numbers with intervals",
     "findings": "causes, with their evidence",
+    "drift": "the baselines beside those of earlier runs",
+    "held": "what may be applied without a person",
     "decisions": "every gate about every recommendation",
+    "proposer": "what the next cycles could try",
+    "proposed": "what a person may take of what is not applied by itself",
     "applied": "what passed becomes a new generation, on probation",
     "verification": "fresh holdout cases, through the routing as an application uses it",
     "outcome": "what it comes to",
@@ -112,13 +126,27 @@ class Cycle:
             ),
         )
 
+    def drift(self) -> Drift:
+        """Compare the baselines with those of earlier runs: nobody changed them, so they should stand."""
+        return self._once(
+            "drift", Drift, lambda: watch_baselines(self.effects, self.plan(), self.summarize())
+        )
+
+    def held(self) -> tuple[Held, ...]:
+        """Say which promoted changes the cycle does not put in force by itself, and why."""
+        return self._once("held", tuple[Held, ...], self._hold)
+
+    def released(self) -> Decisions:
+        """Return the decisions that the cycle may put in force by itself."""
+        return autonomy.without(self.decide(), self.held())
+
     def enforce(self) -> Applied:
         """Write what was promoted as a new generation, on probation."""
         return self._once("applied", Applied, self._enforce)
 
     def verify(self) -> tuple[Verification, ...]:
         """Measure what was applied again: fresh samples, holdout cases, through the routing config."""
-        promoted = self.decide().promoted
+        promoted = self.released().promoted
         if not promoted:
             return ()
         self._say("verify", _SAID["verification"])
@@ -130,10 +158,14 @@ class Cycle:
 
     def record(self) -> CycleOutcome:
         """Write down how it ended, and seal the run."""
+        if self.held():
+            self._once("proposed", Proposed, self._propose)
         outcome = self._once("outcome", CycleOutcome, self._conclude)
         runs = self.effects.runs
         manifest = runs.manifest(self.run_id)
         if manifest.status != "done":
+            answer_proposals(self.effects, self.records())
+            self._once("proposer", tuple[str, ...], lambda: propose_prompts(self.effects, self.records()))
             self._say("record", outcome.headline)
             runs.seal(_ended(manifest, outcome))
         return outcome
@@ -161,22 +193,7 @@ class Cycle:
         self.effects.events.emit(state, message)
 
     def _make_plan(self) -> Plan:
-        in_force = self.effects.config.routing()
-        for found in routing.mismatches(in_force, self.config):
-            if found.kind in routing.UNUSABLE:
-                raise InputError(f"{found.what}; cure: {found.cure}")
-        cycles = finished_cycles(self.effects)
-        inputs = planning.PlanInputs(
-            run_id=self.run_id,
-            config=self.config,
-            routing=in_force,
-            suites=dict(self.effects.suites),
-            tried=tried_before(self.effects, cycles),
-            digests=complete(model_digests(self.effects.clients, self.config)),
-            now=self.effects.clock.now(),
-            seed=supervisor.cycle_seed(self.config.cycle.seed, len(cycles)),
-        )
-        plan = planning.make_plan(inputs)
+        plan = plan_cycle(self.effects, self.config, self.run_id)
         limit = self.config.budget.max_calls
         if limit and plan.least_requests > limit:
             raise InputError(
@@ -192,7 +209,11 @@ class Cycle:
         return Selection(
             run_id=self.run_id,
             leaders={one.phase: one.leader for one in screened if one.leader},
-            suspects=tuple(s for s in _specs(plan) if (s.model, s.phase) in cold and not self._tried_warm(s)),
+            suspects=tuple(
+                spec
+                for spec in planning.usual_specs(plan)
+                if (spec.model, spec.phase) in cold and not self._tried_warm(spec)
+            ),
             screened=tuple(row for one in screened for row in one.screened),
             headroom={one.phase: one.headroom for one in screened},
         )
@@ -229,19 +250,32 @@ class Cycle:
 
     def _diagnose(self) -> Feedback:
         summary = self.summarize()
+        usual = {spec.id for spec in planning.usual_specs(self.plan())}
+        samples = self._samples(MEASURED_TO_DECIDE)
         findings = diagnose(
             summary,
-            self._samples(MEASURED_TO_DECIDE),
+            tuple(s for s in samples if s.spec_id in usual or s.stage == "sessions"),
             policy=self.config.policy,
             phases=self.config.phases,
         )
         proposed = recommend(summary, findings, plan=self.plan(), policy=self.config.policy)
+        moved = tuple(filter(None, map(baseline_drift.finding_of, self.drift().phases)))
+        findings = baseline_drift.beside(moved, findings)
         return Feedback(run_id=self.run_id, findings=findings, recommendations=proposed)
+
+    def _hold(self) -> tuple[Held, ...]:
+        by_hand = APPLIES in self.effects.runs.manifest(self.run_id).parameters
+        return () if by_hand else autonomy.held_back(self.decide(), self.config.phases, self.drift())
+
+    def _propose(self) -> Proposed:
+        return routing_enforcer.proposed(
+            self.decide(), self.held(), self.summarize(), self.effects, policy=self.config.policy
+        )
 
     def _enforce(self) -> Applied:
         before = self.plan().generation
         after = routing_enforcer.enforce(
-            self.decide(), self.summarize(), self.effects, policy=self.config.policy
+            self.released(), self.summarize(), self.effects, policy=self.config.policy
         )
         return Applied(run_id=self.run_id, generation_before=before, generation=after.generation)
 
@@ -275,7 +309,7 @@ class Cycle:
         )
 
     def _keep(self) -> Verifications:
-        applied, promoted = self.enforce(), self.decide().promoted
+        applied, promoted = self.enforce(), self.released().promoted
         evidence = self._verification_evidence(promoted) if promoted else None
         verifications = self._verified(promoted, evidence) if evidence else ()
         generation = applied.generation
@@ -292,7 +326,7 @@ class Cycle:
         )
 
     def _conclude(self) -> CycleOutcome:
-        verifications, decisions = self.keep(), self.decide()
+        verifications, decisions = self.keep(), self.released()
         in_force = self.effects.config.routing()
         world = self.effects.world
         truth = (
@@ -300,7 +334,7 @@ class Cycle:
             if world
             else ()
         )
-        return conclude(
+        outcome = conclude(
             decisions,
             verifications if decisions.promoted else None,
             in_force,
@@ -309,6 +343,7 @@ class Cycle:
             truth=truth,
             halted=_halted(self.screen(), self.confirm()),
         )
+        return amended(outcome, self.decide(), self.held(), self.drift())
 
 
 def _halted(selection: Selection, confirmation: Confirmation) -> dict[str, str]:
@@ -354,28 +389,3 @@ def _ended(manifest: Manifest, outcome: CycleOutcome) -> Manifest:
     return msgspec.structs.replace(
         manifest, status="done", ended_at=outcome.ended_at, exit_code=0, verdict=outcome.headline
     )
-
-
-async def model_digests(clients: Mapping[str, Client], config: HarnessConfig) -> dict[str, str]:
-    """Ask every endpoint for its models; returns model id -> digest.
-
-    Raises
-    ------
-    EndpointError
-        An endpoint can't be used, or does not offer a model of ``harness.toml``.
-    """
-    digests: dict[str, str] = {}
-    for name, client in clients.items():
-        async with client:
-            offered = {info.id: info.digest for info in await client.models()}
-        for model in config.models:
-            if model.endpoint != name:
-                continue
-            if model.id not in offered:
-                known = ", ".join(sorted(offered)) or "none"
-                raise EndpointError(
-                    f"endpoint '{name}': model '{model.id}' is not offered; it offers: {known}; "
-                    "correct [[models]] in harness.toml, or load the model"
-                )
-            digests[model.id] = offered[model.id]
-    return digests

@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, timedelta
 from math import ceil
 
+from harnesslib.candidates import Candidate, candidates, prompts_of
 from harnesslib.records import (
     Case,
+    Feedback,
     HarnessConfig,
     PhasePlan,
     Plan,
+    PlannedProposal,
+    Prompt,
     RoutingConfig,
     Skipped,
     Spec,
     Suite,
 )
 from harnesslib.records.base import Record
+from harnesslib.records.naming import ordinary
 from harnesslib.stats.designs import Design, confirm_design, verify_design
 from harnesslib.stats.power import smallest_effect
 
 TYPICAL_ACCURACY = 0.8
 """Of a baseline that has not been measured yet."""
+
+PROPOSALS_AT_ONCE = 5
+"""Proposals of one phase that a cycle measures at the most."""
 
 
 class Tried(Record):
@@ -39,7 +47,10 @@ class Tried(Record):
 
 
 class PlanInputs(Record):
-    """Everything a plan depends on."""
+    """Everything a plan depends on.
+
+    `feedback` is that of the last finished cycle; `submitted` are candidates from `proposals`.
+    """
 
     run_id: str
     config: HarnessConfig
@@ -49,13 +60,15 @@ class PlanInputs(Record):
     digests: dict[str, str]
     now: datetime
     seed: int
+    feedback: Feedback | None = None
+    submitted: tuple[Candidate, ...] = ()
+    proposals: tuple[PlannedProposal, ...] = ()
 
 
 def make_plan(inputs: PlanInputs) -> Plan:
     """Return what the next cycle measures.
 
-    A candidate differs from the baseline in one factor, here the model (which brings its own settings from
-    ``harness.toml`` or its rule). Left out, with the reason: a denied pair whose review is not due, and what
+    `candidates` says who is one. Left out, with the reason: a denied pair whose review is not due, and what
     was tried against the same baseline on the same suite and model digests within the review time.
     """
     phases = tuple(_phase_plan(phase, inputs) for phase in inputs.config.phases)
@@ -69,23 +82,30 @@ def make_plan(inputs: PlanInputs) -> Plan:
         predicted_requests=requests,
         least_requests=_least(phases, inputs),
         digests=inputs.digests,
+        prompts=_prompts(phases, inputs),
+        proposals=inputs.proposals,
+        policy=inputs.config.policy,
+        budget=inputs.config.budget,
     )
+
+
+def _prompts(phases: Sequence[PhasePlan], inputs: PlanInputs) -> dict[str, Prompt]:
+    known = prompts_of(inputs.submitted, inputs.config, inputs.routing)
+    used = {spec.settings.variant for phase in phases for spec in (phase.baseline, *phase.candidates)}
+    return {name: prompt for name, prompt in known.items() if name in used}
 
 
 def _phase_plan(phase: str, inputs: PlanInputs) -> PhasePlan:
     suite = inputs.suites[inputs.config.phases[phase].suite]
     baseline = inputs.routing.baselines[phase].spec
-    candidates: list[Spec] = []
+    due: list[Candidate] = []
     skipped: list[Skipped] = []
-    for model in inputs.config.models_of(phase):
-        if model.id == baseline.model:
-            continue
-        spec = candidate(model.id, phase, inputs.config, inputs.routing)
-        reason = _not_due(spec, baseline, suite.content_hash, inputs)
+    for one in _candidates(phase, inputs):
+        reason = _not_due(one.spec, baseline, suite.content_hash, inputs) or _one_too_many(one, due)
         if reason:
-            skipped.append(Skipped(spec=spec, reason=reason))
+            skipped.append(Skipped(spec=one.spec, reason=reason))
         else:
-            candidates.append(spec)
+            due.append(one)
     search = suite.part("search")
     accuracy = inputs.routing.baselines[phase].accuracy.value
     confirming = confirm_design(len(search), inputs.config.policy.smallest_gain)
@@ -95,7 +115,9 @@ def _phase_plan(phase: str, inputs: PlanInputs) -> PhasePlan:
         suite_version=suite.version,
         suite_hash=suite.content_hash,
         baseline=baseline,
-        candidates=tuple(candidates),
+        candidates=tuple(one.spec for one in due),
+        origins={one.spec.id: one.origin for one in due},
+        denied=_denied(phase, due, inputs),
         skipped=tuple(skipped),
         search_cases=len(search),
         holdout_cases=len(suite.part("holdout")),
@@ -108,11 +130,28 @@ def _phase_plan(phase: str, inputs: PlanInputs) -> PhasePlan:
     )
 
 
-def candidate(model: str, phase: str, config: HarnessConfig, routing: RoutingConfig) -> Spec:
-    """Return what is measured of a model in a phase: under its rule's settings, or those of the file."""
-    rule = routing.rule(model, phase)
-    settings = rule.settings if rule else config.settings_of(model, phase)
-    return Spec(model=model, phase=phase, settings=settings)
+def _denied(phase: str, due: Sequence[Candidate], inputs: PlanInputs) -> tuple[str, ...]:
+    models = dict.fromkeys(one.spec.model for one in due)
+    rules = {model: inputs.routing.rule(model, phase) for model in models}
+    return tuple(model for model, rule in rules.items() if rule and not rule.allow)
+
+
+def _one_too_many(one: Candidate, due: Sequence[Candidate]) -> str:
+    """Say that a proposal has to wait for others; "" when it need not."""
+    ahead = sum(other.origin.startswith("proposal:") for other in due)
+    if not one.origin.startswith("proposal:") or ahead < PROPOSALS_AT_ONCE:
+        return ""
+    return f"{ahead} other proposals are measured first; it waits for the next cycle"
+
+
+def _candidates(phase: str, inputs: PlanInputs) -> tuple[Candidate, ...]:
+    findings = inputs.feedback.findings if inputs.feedback else ()
+    return candidates(phase, inputs.config, inputs.routing, findings, inputs.submitted)
+
+
+def usual_specs(plan: Plan) -> tuple[Spec, ...]:
+    """Return one spec per phase and model: what is said of a model is said of it as it is usually asked."""
+    return tuple(spec for phase in plan.phases for spec in ordinary(phase.baseline, phase.candidates))
 
 
 def waiting(
@@ -236,7 +275,7 @@ def requests_of(cases: Sequence[Case]) -> int:
     return sum(1 + any(turn.accept and turn.accept[0]) for case in cases for turn in case.turns)
 
 
-def tried_in(plan: Plan, decided: Mapping[str, str], when: datetime) -> tuple[Tried, ...]:
+def tried_in(plan: Plan, decided: Collection[str], when: datetime) -> tuple[Tried, ...]:
     """Return what a finished cycle tried.
 
     Parameters
@@ -244,7 +283,7 @@ def tried_in(plan: Plan, decided: Mapping[str, str], when: datetime) -> tuple[Tr
     plan
         The finished cycle's plan.
     decided
-        Recommendation id -> verdict.
+        Ids of the specs whose promotion was decided.
     when
         When that cycle ended.
     """
@@ -259,5 +298,5 @@ def tried_in(plan: Plan, decided: Mapping[str, str], when: datetime) -> tuple[Tr
         )
         for phase in plan.phases
         for spec in phase.candidates
-        if f"{phase.phase}-promote-{spec.model}" in decided
+        if spec.id in decided
     )

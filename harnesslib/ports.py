@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import TracebackType
-from typing import Protocol, Self, TypeVar
+from typing import Any, Protocol, Self, TypeVar
 
 from harnesslib.records import (
     ChatRequest,
@@ -18,10 +18,12 @@ from harnesslib.records import (
     LogEntry,
     Manifest,
     ModelInfo,
+    ProposalVerdict,
     Reply,
     RoutingConfig,
     Sample,
     SimulatedWorld,
+    Submitted,
     Suite,
 )
 
@@ -151,11 +153,44 @@ class Locks(Protocol):
         """Return who holds a lock, or none."""
 
 
+class ProposalStore(Protocol):
+    """What was dropped into ``proposals/``, and the answers."""
+
+    def submitted(self) -> tuple[Submitted, ...]:
+        """Return the files, by name; what can't be read is one with a problem."""
+
+    def verdict(self, name: str) -> ProposalVerdict | None:
+        """Return the answer to a proposal, or none."""
+
+    def answer(self, verdict: ProposalVerdict) -> None:
+        """Write the answer to a proposal."""
+
+    def submit(self, name: str, text: str) -> None:
+        """Add a proposal."""
+
+
+class NoProposals:
+    """Nobody proposes anything."""
+
+    def submitted(self) -> tuple[Submitted, ...]:
+        """Return nothing."""
+        return ()
+
+    def verdict(self, name: str) -> ProposalVerdict | None:
+        """Return none."""
+
+    def answer(self, verdict: ProposalVerdict) -> None:
+        """Tell nobody."""
+
+    def submit(self, name: str, text: str) -> None:
+        """Forget it."""
+
+
 class Events(Protocol):
     """Progress for whoever watches."""
 
-    def emit(self, state: str, message: str, done: int = 0, total: int = 0) -> None:
-        """Say something."""
+    def emit(self, state: str, message: str, done: int = 0, total: int = 0, **facts: Any) -> None:  # noqa: ANN401
+        """Say something; `facts` are further fields of the Event record."""
 
 
 @dataclass(frozen=True)
@@ -178,4 +213,5 @@ class Effects:
     world: SimulatedWorld | None = None
     endpoints: Mapping[str, EndpointConfig] = field(default_factory=dict)
     folder: str = "."
+    proposals: ProposalStore = field(default_factory=NoProposals)
     machine_locks: Locks | None = None

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from harnesslib import routing, routing_history
+from harnesslib.candidates import candidate
 from harnesslib.cycle_history import finished_cycles, tried_before
 from harnesslib.errors import HarnessError
-from harnesslib.planning import candidate, waiting
+from harnesslib.planning import waiting
 from harnesslib.ports import Effects
 from harnesslib.records import (
     AUTO,

@@ -18,7 +18,9 @@ from harnesslib.records import (
     Applied,
     Decision,
     Decisions,
+    Held,
     PolicyConfig,
+    Proposed,
     RoutingConfig,
     Summary,
     Verification,
@@ -69,11 +71,51 @@ def preview(
     decisions: Decisions, summary: Summary, effects: Effects, *, policy: PolicyConfig
 ) -> tuple[str, ...]:
     """Return what `enforce` would change, one line each; () = nothing. Writes nothing, and takes no lock."""
+    changed = would_be(decisions, summary, effects, policy=policy)
+    return routing.diff(effects.config.routing(), changed) if changed else ()
+
+
+def would_be(
+    decisions: Decisions, summary: Summary, effects: Effects, *, policy: PolicyConfig
+) -> RoutingConfig | None:
+    """Return the generation that `enforce` would make, or none. Writes nothing, and takes no lock."""
     pending = _pending(decisions, effects)
     if not any(decision.verdict == "PROMOTE" for decision in pending):
-        return ()
+        return None
+    return _next(effects.config.routing(), pending, summary, effects, policy)
+
+
+def proposed(
+    decisions: Decisions,
+    held: tuple[Held, ...],
+    summary: Summary,
+    effects: Effects,
+    *,
+    policy: PolicyConfig,
+) -> Proposed:
+    """Return what a person may take of what was held back: the generation that would be made, as it would be.
+
+    Parameters
+    ----------
+    decisions
+        All decisions of the cycle.
+    held
+        Those that were not put in force. What is held because it is "off" is not offered.
+    summary, effects, policy
+        As for `enforce`.
+    """
     current = effects.config.routing()
-    return routing.diff(current, _next(current, pending, summary, effects, policy))
+    offered = {one.decision_id for one in held if one.because != "off"}
+    chosen = tuple(decision for decision in decisions.decisions if decision.id in offered)
+    changed = would_be(msgspec.structs.replace(decisions, decisions=chosen), summary, effects, policy=policy)
+    return Proposed(
+        run_id=decisions.run_id,
+        generation=current.generation,
+        parent_sha256=effects.config.routing_sha256(),
+        held=held,
+        diff=routing.diff(current, changed) if changed else (),
+        routing=changed,
+    )
 
 
 def settle(
@@ -230,9 +272,11 @@ def _in_words(decision: Decision, changed: RoutingConfig) -> str:
     proposed = decision.recommendation
     model, phase = proposed.spec.model, proposed.phase
     if proposed.action == "promote":
-        return f"{phase}: served by {model}"
+        return f"{phase}: served by {proposed.serving}"
     if proposed.action == "enable_warmup":
         return f"{phase}: {model} is warmed up"
+    if proposed.action == "allow":
+        return f"{phase}: {model} allowed again"
     rule = changed.rule(model, phase)
     return f"{phase}: {model} denied, {rule.fallback_model if rule else 'nobody'} instead"
 

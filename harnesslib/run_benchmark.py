@@ -208,6 +208,7 @@ def _sealed(
     )
     effects.runs.put(manifest.run_id, "resolution", found.resolution)
     effects.runs.put(manifest.run_id, "digests", found.digests)
+    effects.runs.put(manifest.run_id, "suites", _suites(assignments, effects))
     effects.runs.put(manifest.run_id, "warm_ups", bench.warm_ups)
     effects.runs.put(manifest.run_id, "summary", summary)
     ended = msgspec.structs.replace(manifest, status="done", ended_at=effects.clock.now(), exit_code=0)
@@ -219,3 +220,10 @@ def _sealed(
         samples=samples,
         summary=summary,
     )
+
+
+def _suites(assignments: Sequence[Assignment], effects: Effects) -> dict[str, str]:
+    """Return the content hash of each suite, so that a later run knows whether it had the same cases."""
+    phases = effects.config.harness().phases
+    named = {job.spec.phase for job in assignments}
+    return {phase: effects.suites[phases[phase].suite].content_hash for phase in sorted(named)}

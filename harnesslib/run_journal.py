@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from harnesslib.errors import DataError
 from harnesslib.records import Event, Sample, SampleKey, decode, encode
@@ -45,9 +46,9 @@ class EventLog:
         self._lock = threading.Lock()
         self._file: LineFile | None = None
 
-    def emit(self, state: str, message: str, done: int = 0, total: int = 0) -> None:
-        """Append one event."""
-        event = Event(time=self._now(), state=state, message=message, done=done, total=total)
+    def emit(self, state: str, message: str, done: int = 0, total: int = 0, **facts: Any) -> None:  # noqa: ANN401
+        """Append one event; `facts` are further fields of the Event record."""
+        event = Event(time=self._now(), state=state, message=message, done=done, total=total, **facts)
         with self._lock:
             if self._file is None:
                 self._file = LineFile(self._path)

@@ -1,14 +1,15 @@
 """Run directories: ``runs/<id>/`` with a manifest, records that are written once, a journal, and a seal.
 
 A run's data are ``*.json``, ``*.jsonl`` and ``samples.parquet``: the seal holds their hashes. Pages made
-from them (an executed notebook, a report) and ``events.jsonl`` (progress for whoever watches) are not data.
+from them (an executed notebook, a report) and what is for whoever watches (``events.jsonl``,
+``heartbeat.json``) are not data.
 """
 
 from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,8 +20,9 @@ import msgspec
 
 from harnesslib import processes, run_journal
 from harnesslib.errors import DataError, InputError
-from harnesslib.records import Event, Manifest, Sample, decode, encode_pretty, sha256
+from harnesslib.records import Event, Heartbeat, Manifest, Sample, decode, encode_pretty, sha256
 from harnesslib.run_journal import EVENTS, JOURNAL, EventLog, SampleJournal
+from harnesslib.run_seal import SEAL
 from harnesslib.storage import (
     make_folder,
     read,
@@ -40,6 +42,7 @@ T = TypeVar("T")
 
 TABLE = "samples.parquet"
 MANIFEST = "manifest.json"
+HEARTBEAT = "heartbeat.json"
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,119}")
 _RECORD_NAME = re.compile(r"[a-z][a-z0-9_-]{0,59}")
 _DATA_SUFFIXES = frozenset({".json", ".jsonl", ".parquet"})
@@ -100,13 +103,17 @@ class RunStore:
             )
         return decode(data, Manifest, str(path))
 
-    def manifests(self) -> tuple[Manifest, ...]:
-        """Return all manifests, oldest first."""
+    def ids(self) -> tuple[str, ...]:
+        """Return the ids of all runs, whatever state their files are in; an id begins with its time."""
         if not self.folder.exists():
             return ()
         with speaking(self.folder, "list"):
-            ids = [path.parent.name for path in self.folder.glob(f"*/{MANIFEST}")]
-        found = [self.manifest(run_id) for run_id in ids if _RUN_ID.fullmatch(run_id)]
+            names = [path.parent.name for path in self.folder.glob(f"*/{MANIFEST}")]
+        return tuple(sorted(name for name in names if _RUN_ID.fullmatch(name)))
+
+    def manifests(self) -> tuple[Manifest, ...]:
+        """Return all manifests, oldest first."""
+        found = [self.manifest(run_id) for run_id in self.ids()]
         return tuple(sorted(found, key=lambda manifest: (manifest.started_at, manifest.run_id)))
 
     def latest(self, kind: str | None = None, status: str | None = None) -> Manifest | None:
@@ -166,6 +173,12 @@ class RunStore:
             copy.write_bytes(b"".join(line + b"\n" for line in lines))
             return sample_table.read_frame(copy)
 
+    def load_sealed_frame(self, run_ids: Sequence[str], **equal: str) -> pd.DataFrame:
+        """Return the samples of sealed runs as one frame, only those whose columns are `equal` to these."""
+        from harnesslib import sample_table
+
+        return sample_table.read_tables([self.path(run_id) / TABLE for run_id in run_ids], **equal)
+
     def event_log(self, run_id: str) -> EventLog:
         """Return the progress log of a run."""
         return EventLog(self.path(run_id) / EVENTS, self._now)
@@ -173,6 +186,12 @@ class RunStore:
     def read_events(self, run_id: str, offset: int = 0) -> tuple[tuple[Event, ...], int]:
         """Return the events after `offset`, and the offset to go on from."""
         return run_journal.read_events(self.path(run_id) / EVENTS, offset)
+
+    def heartbeat(self, run_id: str) -> Heartbeat | None:
+        """Return the last sign of life of the process that measures a run, or none."""
+        path = self.path(run_id) / HEARTBEAT
+        data = read_if_there(path)
+        return None if data is None else decode(data, Heartbeat, str(path))
 
     def seal(self, manifest: Manifest) -> Manifest:
         """Write ``samples.parquet``, hash the run's data into the manifest, and close the run for good.
@@ -227,5 +246,6 @@ class RunStore:
 def _hashes(folder: Path) -> dict[str, str]:
     with speaking(folder, "list"):
         names = sorted(path.name for path in folder.iterdir() if path.suffix in _DATA_SUFFIXES)
-    data = (name for name in names if name not in {MANIFEST, EVENTS} and not name.startswith("."))
+    passing = {MANIFEST, EVENTS, HEARTBEAT, SEAL}
+    data = (name for name in names if name not in passing and not name.startswith("."))
     return {name: sha256(read(folder / name)) for name in data}

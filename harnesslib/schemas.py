@@ -10,11 +10,18 @@ from harnesslib.errors import InputError
 from harnesslib.records import (
     CycleOutcome,
     Decisions,
+    Drift,
     Feedback,
     HarnessConfig,
+    Heartbeat,
+    ImportedFile,
     LogEntry,
     Manifest,
     Plan,
+    Proposal,
+    ProposalVerdict,
+    Proposed,
+    ReportSeal,
     RoutingConfig,
     Sample,
     Summary,
@@ -33,7 +40,14 @@ RECORDS: dict[str, tuple[type, str]] = {
     "findings": (Feedback, "runs/<id>/findings.json"),
     "decisions": (Decisions, "runs/<id>/decisions.json"),
     "verification": (Verifications, "runs/<id>/verification.json"),
+    "drift": (Drift, "runs/<id>/drift.json"),
+    "proposed": (Proposed, "runs/<id>/proposed.json"),
     "outcome": (CycleOutcome, "runs/<id>/outcome.json"),
+    "heartbeat": (Heartbeat, "runs/<id>/heartbeat.json"),
+    "proposal": (Proposal, "proposals/<name>.toml or .json"),
+    "proposal_verdict": (ProposalVerdict, "proposals/<name>.verdict.json"),
+    "seal": (ReportSeal, "runs/<id>/seal.json"),
+    "imported": (ImportedFile, "a file of imported/"),
 }
 """Name -> the record, and the file that it describes."""
 

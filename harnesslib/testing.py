@@ -44,6 +44,7 @@ from harnesslib.records import (
     encode_pretty,
     sha256,
 )
+from harnesslib.variants import are_results
 
 T = TypeVar("T")
 EPOCH = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -124,7 +125,7 @@ def tiny_harness(*models: str, phase: str = "atomic", **settings: Any) -> Harnes
 def right_answer(request: ChatRequest) -> Reply:
     """Answer a request of `tiny_suite` as it should be answered."""
     asked = request.messages[-1]
-    if asked["role"] != "user" or ": " not in asked["content"]:
+    if asked["role"] != "user" or are_results(asked["content"]) or ": " not in asked["content"]:
         return reply(text="Done.")
     number = int(asked["content"].partition(": ")[2])
     return reply(Call(name="double", arguments={"number": number})) if number % 4 else reply(text="No.")
@@ -358,14 +359,16 @@ class MemoryLocks:
 
 
 class MemoryEvents:
-    """What was said: (state, message, done, total)."""
+    """What was said: (state, message, done, total), and in `facts` what came with it."""
 
     def __init__(self) -> None:
         self.said: list[tuple[str, str, int, int]] = []
+        self.facts: list[dict[str, Any]] = []
 
-    def emit(self, state: str, message: str, done: int = 0, total: int = 0) -> None:
+    def emit(self, state: str, message: str, done: int = 0, total: int = 0, **facts: Any) -> None:  # noqa: ANN401
         """Say something."""
         self.said.append((state, message, done, total))
+        self.facts.append(facts)
 
 
 def memory_effects(

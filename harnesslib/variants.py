@@ -1,7 +1,8 @@
 """How a model is asked for tool calls: by the API's own field, or in words and with calls in its text.
 
 Some models write calls well in one format and badly in another, and some servers have no field for tools.
-``settings.variant`` says which way is used; a text variant has the name of its format.
+``settings.variant`` says which way is used; a text variant has the name of its format. A prompt variant adds
+a text of one's own to one of these formats, and is pinned to that text by its hash: ``name@8 hex digits``.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import msgspec
 
 from harnesslib.errors import InputError
 from harnesslib.parsers import FORMATS, parse_text, write
-from harnesslib.records import Call, Reply, Tool
+from harnesslib.records import Call, Prompt, Reply, Tool
 
 NATIVE = "native"
 NAMES = (NATIVE, *FORMATS)
@@ -40,8 +41,13 @@ _CONDUCT = (
 )
 
 
-def messages(variant: str, tools: Sequence[Tool]) -> tuple[dict[str, Any], ...]:
-    """Return the messages that a conversation starts with: none for ``native``, else one from the system.
+def format_of(variant: str, prompt: Prompt | None = None) -> str:
+    """Return the call format of a variant: its own name, or what its prompt says."""
+    return prompt.format if prompt else variant
+
+
+def messages(variant: str, tools: Sequence[Tool], system_prompt: str = "") -> tuple[dict[str, Any], ...]:
+    """Return the messages that a conversation starts with: none, or one from the system.
 
     Parameters
     ----------
@@ -49,6 +55,8 @@ def messages(variant: str, tools: Sequence[Tool]) -> tuple[dict[str, Any], ...]:
         One of `NAMES`.
     tools
         The tools on offer. The request of a text variant offers none in its field.
+    system_prompt
+        What the system says besides; "" = nothing.
 
     Raises
     ------
@@ -57,7 +65,7 @@ def messages(variant: str, tools: Sequence[Tool]) -> tuple[dict[str, Any], ...]:
     """
     check(variant)
     if variant == NATIVE:
-        return ()
+        return ({"role": "system", "content": system_prompt},) if system_prompt else ()
     offered = [
         _line({"name": tool.name, "description": tool.description, "parameters": tool.parameters})
         for tool in tools
@@ -69,6 +77,7 @@ def messages(variant: str, tools: Sequence[Tool]) -> tuple[dict[str, Any], ...]:
         "",
         _CONDUCT,
         "",
+        *((system_prompt, "") if system_prompt else ()),
         _TOOLS,
         *offered,
     ]

@@ -11,21 +11,24 @@ from contextlib import ExitStack
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 
 from harnesslib import machine_locks, processes, routing
 from harnesslib.config_manager import ConfigManager
 from harnesslib.errors import AuditError, InputError
+from harnesslib.heartbeat import Beating
 from harnesslib.lock_manager import LockManager
-from harnesslib.ports import Client, Clock, Effects
+from harnesslib.ports import Client, Clock, Effects, Events
+from harnesslib.proposal_store import ProposalFolder
 from harnesslib.records import (
     EndpointConfig,
     HarnessConfig,
     LogEntry,
     Manifest,
     RoutingConfig,
+    RunKind,
     SimulatedWorld,
     Suite,
 )
@@ -36,8 +39,6 @@ from harnesslib.suites import load_suite
 from harnesslib.system_clock import SystemClock
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from harnesslib.meta_harness_loop import Cycle
 
 HARNESS_FILE = "harness.toml"
@@ -101,13 +102,22 @@ class Workspace:
             runs=self.runs,
             log=self.log,
             locks=self.locks,
-            events=self.runs.event_log(run_id) if run_id else NoEvents(),
+            events=self._events(run_id, beating=endpoints),
             suites=self.suites(config),
             world=self._world(config),
             endpoints=reached,
             folder=str(self.root),
+            proposals=ProposalFolder(self.root / "proposals"),
             machine_locks=self.machine_locks() if endpoints else None,
         )
+
+    def _events(self, run_id: str, *, beating: bool) -> Events:
+        if not run_id:
+            return NoEvents()
+        log = self.runs.event_log(run_id)
+        if not beating:
+            return log
+        return self._open.enter_context(Beating(log, self.runs.path(run_id), self.clock.now))
 
     def stores(self) -> Effects:
         """Return the effects without endpoints and suites, which need no ``harness.toml`` that is right."""
@@ -220,7 +230,7 @@ class Workspace:
         self.runs.create(manifest)
         return manifest.run_id
 
-    def new_manifest(self, kind: Literal["cycle", "run"], parameters: Mapping[str, Any]) -> Manifest:
+    def new_manifest(self, kind: RunKind, parameters: Mapping[str, Any]) -> Manifest:
         """Return the manifest of a run that begins now, in this process; nothing is written."""
         now = self.clock.now()
         config = self.config.harness()
@@ -272,7 +282,7 @@ class Workspace:
 class NoEvents:
     """Nobody watches."""
 
-    def emit(self, state: str, message: str, done: int = 0, total: int = 0) -> None:
+    def emit(self, state: str, message: str, done: int = 0, total: int = 0, **facts: Any) -> None:  # noqa: ANN401
         """Say nothing."""
 
 
@@ -355,8 +365,3 @@ def _cycle(effects: Effects, run_id: str) -> Cycle:
     from harnesslib.meta_harness_loop import Cycle
 
     return Cycle(effects, run_id)
-
-
-def load_samples(root: Path | str, run_id: str) -> pd.DataFrame:
-    """Return a run's samples as a tidy frame, one row per sample, columns as in the Sample record."""
-    return Workspace(nearest(root)).runs.load_samples_frame(run_id)

@@ -12,6 +12,8 @@ from harnesslib.records import (
     Baseline,
     CaseResult,
     Comparison,
+    Confirmation,
+    Confirmed,
     CycleOutcome,
     CycleRecords,
     Decision,
@@ -21,6 +23,7 @@ from harnesslib.records import (
     Finding,
     GateResult,
     LogEntry,
+    LookResult,
     Manifest,
     PhasePlan,
     Plan,
@@ -28,6 +31,8 @@ from harnesslib.records import (
     RoutingConfig,
     Rule,
     Sample,
+    Screened,
+    Selection,
     SessionComparison,
     Settings,
     Skipped,
@@ -58,6 +63,8 @@ TRUTH = {  # (model, phase): accuracy, restraint, seconds of a case
 }
 LEADERS = {"atomic": "sprinter", "extended": "better"}
 CASES = {"atomic": (15, 9), "extended": (12, 6)}
+HOLDOUT = 500  # the number of the first holdout case
+REPEATS = {"screen": 2, "confirm": 5, "verify": 5}
 SKILLS = ("pick_tool", "arguments", "parallel", "dates", "units")
 
 
@@ -81,14 +88,15 @@ def case_id(phase: str, number: int) -> str:
 def samples(dice: random.Random) -> Iterator[Sample]:
     position = 0
     for model, phase in TRUTH:
-        stages = [("screen", 2)]
-        if model in {"steady", LEADERS[phase]}:
-            stages += [("confirm", 5), ("verify", 5)]
-        for stage, repeats in stages:
+        both = model in {"steady", LEADERS[phase]}
+        for stage in ("screen", "confirm", "verify") if both else ("screen",):
             for number in range(sum(CASES[phase])):
-                for repeat in range(repeats):
+                for repeat in range(REPEATS[stage]):
                     position += 1
-                    yield sample(dice, (stage, model, phase), number, repeat, position)
+                    # As blocks are: either arm first by the toss of a coin, both beside each other.
+                    late = (model == "steady") == ((number + repeat) % 2 == 0)
+                    where = 4 * (1000 * repeat + number) + late
+                    yield sample(dice, (stage, model, phase), number, repeat, where, seed=position)
     for session in range(1, 6):
         for warm in (False, True):
             for number in range(4):
@@ -97,7 +105,13 @@ def samples(dice: random.Random) -> Iterator[Sample]:
 
 
 def sample(
-    dice: random.Random, where: tuple[str, str, str], number: int, repeat: int, position: int
+    dice: random.Random,
+    where: tuple[str, str, str],
+    number: int,
+    repeat: int,
+    position: int,
+    *,
+    seed: int = 0,
 ) -> Sample:
     stage, model, phase = where
     accuracy, restraint, seconds = TRUTH[model, phase]
@@ -119,11 +133,11 @@ def sample(
         requested_model=model,
         served_model=model,
         phase=phase,
-        case_id=case_id(phase, number),
+        case_id=case_id(phase, number + HOLDOUT * (stage == "verify")),
         skill=SKILLS[number % len(SKILLS)],
         wants_call=wants,
         repeat=repeat,
-        seed=position,
+        seed=seed,
         position=position,
         started_at=START + timedelta(milliseconds=20 * position),
         outcome=outcome,  # type: ignore[arg-type]
@@ -220,7 +234,59 @@ def comparison(specs: dict[tuple[str, str], SpecSummary], model: str, phase: str
         restraint_e=24.0,
         restraint_harm_p_value=0.8,
         overdispersion_p=0.6,
+        looks=looks(len(ours.cases), gain),
     )
+
+
+def looks(cases: int, gain: float) -> tuple[LookResult, ...]:
+    """Return three looks, of which the first can't end it and the last does."""
+    return tuple(
+        LookResult(
+            round=number,
+            fraction=(number + 1) / 6,
+            statistic=int((number + 1) * cases * (0.5 + gain)),
+            critical=None if number == 0 else int((number + 1) * cases * 0.5) + 4 - number,
+            spent=0.01 * number,
+            crossed=number == 2,
+            futile=False,
+            effect=gain,
+            calls=2 * cases * (number + 1),
+        )
+        for number in range(3)
+    )
+
+
+def selection() -> Selection:
+    """Return what the screen promised: the leaders go on, sleepy had nothing to answer."""
+    rows = tuple(
+        Screened(
+            phase=phase,
+            spec=spec(model, phase),
+            passes=0 if model == "sleepy" else int(20 * TRUTH[model, phase][0]),
+            calls=0 if model == "sleepy" else 20,
+            gain=None if model == "sleepy" else TRUTH[model, phase][0] - TRUTH["steady", phase][0] + 0.02,
+            reason="" if LEADERS[phase] == model else "another one promises more",
+        )
+        for model, phase in TRUTH
+        if model != "steady"
+    )
+    leaders = {phase: spec(model, phase) for phase, model in LEADERS.items()}
+    return Selection(run_id=RUN, leaders=leaders, suspects=(), screened=rows)
+
+
+def confirmation() -> Confirmation:
+    made = tuple(
+        Confirmed(
+            phase=phase,
+            candidate=spec(model, phase),
+            baseline=spec("steady", phase),
+            ended="crossed",
+            rounds=3,
+            reason=f"{model} is better beside steady",
+        )
+        for phase, model in LEADERS.items()
+    )
+    return Confirmation(run_id=RUN, phases=made)
 
 
 def summary(found: list[Sample]) -> Summary:
@@ -232,7 +298,7 @@ def summary(found: list[Sample]) -> Summary:
     compared = [
         comparison(specs, model, phase, stage)
         for model, phase in TRUTH
-        for stage in ("screen", "confirm", "verify")
+        for stage in ("confirm", "verify")
         if model != "steady" and (spec(model, phase).id, stage) in specs
     ]
     sessions = SessionComparison(
@@ -533,6 +599,8 @@ def demo_records() -> CycleRecords:
     return CycleRecords(
         manifest=manifest(),
         plan=plan(),
+        selection=selection(),
+        confirmation=confirmation(),
         samples=tuple(found),
         summary=summary([s for s in found if s.stage != "verify"]),
         feedback=feedback(),

@@ -127,6 +127,16 @@ def test_the_report_is_rendered_again_byte_for_byte(again):
     assert report.read_bytes() == before
 
 
+def test_every_number_of_both_reports_comes_out_again(again):
+    folder = again[0]
+    told = json.loads(harness("history", "--json", folder=folder).stdout)
+    assert ["promoted", "unchanged"] == [line["outcome"]["status"] for line in told]
+    for line in told:
+        done = harness("verify", line["run_id"], folder=folder)
+        assert done.returncode == 0, done.stdout
+        assert f"./{line['run_id']}/report.html" in (folder / "runs" / "index.html").read_text()
+
+
 def test_what_was_decided_is_told_gate_by_gate_and_is_not_applied_twice(demo):
     folder, result, _ = demo
     run = result["outcome"]["run_id"]

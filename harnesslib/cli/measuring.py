@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 import msgspec
 
+from harnesslib.cli.diagnosing import in_short
 from harnesslib.cli.output import json_option, progress, quiet_option, show, table, workspace_option
 from harnesslib.errors import InputError
 from harnesslib.records import SPLITS, Estimate, SpecSummary, Split
@@ -82,6 +83,7 @@ def run_command(
     A denied model is served by its fallback, and a model with a warm-up rule is warmed up first.
     """
     from harnesslib.run_benchmark import RunOptions, run
+    from harnesslib.run_diagnosis import diagnosed
     from harnesslib.workspace import Workspace
 
     options = RunOptions(
@@ -93,8 +95,12 @@ def run_command(
         effects = place.effects(manifest.run_id)
         with progress(partial(place.runs.read_events, manifest.run_id), "asking the routing", quiet=quiet):
             result = run(model, phase, effects, options, manifest)
+        findings = diagnosed(effects, manifest.run_id).findings
     measured = result.summary.specs[0]
-    lines = [in_words(measured), "", f"Run: {place.runs.path(manifest.run_id)}"]
+    causes = [f"  {in_short(finding)}" for finding in findings]
+    if causes:
+        causes = ["", "Causes (`harness diagnose` shows their evidence):", *causes]
+    lines = [in_words(measured), *causes, "", f"Run: {place.runs.path(manifest.run_id)}"]
     if result.resolution.model != model:
         lines.insert(0, f"{model} was not asked: {result.resolution.reason}\n")
     show(result.summary, "\n".join(lines), as_json=as_json)

@@ -7,11 +7,23 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from harnesslib.cli.watching import (
+    Watched,
+    counts,
+    drops,
+    follow,
+    headline,
+    plain_lines,
+    table_rows,
+)
 from harnesslib.records import Event, encode_pretty
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
 
 Show = Callable[[str], AbstractContextManager[Callable[[Event], None]]]
 """Takes the first words, and gives what shows events while it is open."""
@@ -48,7 +60,7 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def progress(
     read: Callable[[int], tuple[tuple[Event, ...], int]], first: str, *, quiet: bool
 ) -> Iterator[None]:
-    """Show a run's events on stderr while the block runs: a bar on a terminal, else a line per state.
+    """Show a run's events on stderr while the block runs: a live view on a terminal, else plain lines.
 
     Parameters
     ----------
@@ -62,7 +74,7 @@ def progress(
     if quiet:
         yield
         return
-    show_on: Show = _bar if sys.stderr.isatty() else _lines
+    show_on: Show = _live if sys.stderr.isatty() else _lines
     display = show_on(first)
     stop = threading.Event()
 
@@ -85,44 +97,59 @@ def progress(
 
 
 @contextmanager
-def _bar(first: str) -> Iterator[Callable[[Event], None]]:
+def _live(first: str) -> Iterator[Callable[[Event], None]]:
     from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        SpinnerColumn,
-        TextColumn,
-        TimeElapsedColumn,
-    )
+    from rich.live import Live
 
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=24),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
-        task = bars.add_task(first, total=None)
+    console = Console(stderr=True)
+    known = Watched(message=first)
+    with Live(picture(known), console=console, transient=True, refresh_per_second=8) as live:
 
         def update(event: Event) -> None:
-            if event.total:
-                bars.update(task, completed=event.done, total=event.total)
-            else:
-                bars.update(task, description=event.message, completed=0, total=None)
+            nonlocal known
+            known = follow(known, event)
+            live.update(picture(known))
 
         yield update
 
 
+def picture(known: Watched) -> RenderableType:
+    """Return what the terminal shows: steps, bar, counts, who is in front, what was dropped."""
+    from rich.console import Group
+    from rich.progress_bar import ProgressBar
+    from rich.spinner import Spinner
+    from rich.table import Table
+    from rich.text import Text
+
+    parts: list[RenderableType] = [Text(headline(known), style="bold")]
+    parts.append(Spinner("dots", Text(known.message)))
+    if known.total:
+        bar = Table.grid()
+        bar.add_row(ProgressBar(total=known.total, completed=known.done, width=40))
+        parts += [bar, Text(counts(known))]
+    rows = table_rows(known)
+    if rows:
+        board = Table(box=None, pad_edge=False, header_style="dim")
+        board.add_column("phase", no_wrap=True)
+        board.add_column("in front", style="green", no_wrap=True)
+        board.add_column("right", no_wrap=True)
+        board.add_column("beside")
+        for row in rows:
+            board.add_row(*(Text(cell) for cell in row))
+        parts.append(board)
+    parts += [Text(f"dropped {line}", style="dim") for line in drops(known)]
+    return Group(*parts)
+
+
 @contextmanager
 def _lines(first: str) -> Iterator[Callable[[Event], None]]:
-    said: set[str] = set()
+    known = Watched(message=first)
 
     def update(event: Event) -> None:
-        if event.message not in said and not event.done:
-            said.add(event.message)
-            click.echo(f"{event.time:%H:%M:%S} {event.state}: {event.message}", err=True)
+        nonlocal known
+        before, known = known, follow(known, event)
+        for line in plain_lines(before, known, event):
+            click.echo(line, err=True)
 
     click.echo(first, err=True)
     yield update

@@ -13,7 +13,7 @@ from harnesslib.errors import DataError
 from harnesslib.executors.attempt import Price, Target, lost
 from harnesslib.ports import Clock
 from harnesslib.programs import Ended, ending, run
-from harnesslib.records import Assignment, Case, EndpointConfig, Sample, Suite, decode, encode
+from harnesslib.records import Assignment, Case, EndpointConfig, Prompt, Sample, Suite, decode, encode
 from harnesslib.records.base import Record
 
 PROGRAM = (sys.executable, "-P", "-m", "harnesslib.executors.isolated")
@@ -38,6 +38,7 @@ class Job(Record):
     run_id: str
     price: Price
     concurrency: int
+    prompt: Prompt | None = None
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,7 @@ async def take_apart(
         run_id=target.run_id,
         price=target.price,
         concurrency=target.concurrency,
+        prompt=target.prompt,
     )
     said = await _said(job, target.clock)
     if isinstance(said, Sample):

@@ -13,7 +13,19 @@ from harnesslib import scoring, variants, worlds
 from harnesslib.executors.pace import Gate
 from harnesslib.parsers import write
 from harnesslib.ports import Client, Clock
-from harnesslib.records import Assignment, Call, Case, ChatRequest, Failure, Reply, Sample, Score, Spec, Suite
+from harnesslib.records import (
+    Assignment,
+    Call,
+    Case,
+    ChatRequest,
+    Failure,
+    Prompt,
+    Reply,
+    Sample,
+    Score,
+    Spec,
+    Suite,
+)
 from harnesslib.records.base import Record, encode
 from harnesslib.suites.parametric import instantiate
 
@@ -35,7 +47,8 @@ class Target:
     """What samples of one model in one run share.
 
     `concurrency` is the number of samples that the endpoint works on, this one included. `gate` keeps the
-    endpoint's pace; none where one sample stands alone.
+    endpoint's pace; none where one sample stands alone. `prompt` is the text of the variant where that is
+    one of somebody's own.
     """
 
     client: Client
@@ -44,6 +57,7 @@ class Target:
     price: Price = (None, None)
     concurrency: int = 1
     gate: Gate | None = None
+    prompt: Prompt | None = None
 
 
 class WarmUp(Record):
@@ -75,7 +89,8 @@ async def take(assignment: Assignment, case: Case, suite: Suite, target: Target)
         Always: a timeout or an infrastructure failure is an outcome. `attempts` counts tries after an
         infrastructure failure, `requests` all that was sent. `latency_s` is the time of the answers alone:
         neither pauses nor failed tries. `load_s` is what the endpoint said it spent loading, or how long it
-        refused because it was loading.
+        refused because it was loading. Answers that could not be read and were asked for again count in time,
+    tokens and cost.
 
     Notes
     -----
@@ -149,13 +164,15 @@ class _Attempt:
     messages: list[dict[str, Any]] = field(default_factory=list)
     turns: list[tuple[Call, ...]] = field(default_factory=list)
     replies: list[Reply] = field(default_factory=list)
+    discarded: list[Reply] = field(default_factory=list)
     attempts: int = 1
     requests: int = 0
     refused_loading_s: float = 0.0
 
     async def converse(self) -> Failure | None:
         """Go through the turns; returns the failure that ended it, if one did."""
-        self.messages += variants.messages(self.variant, self.suite.tools_of(self.case))
+        said = self.target.prompt.system_prompt if self.target.prompt else ""
+        self.messages += variants.messages(self.format, self.suite.tools_of(self.case), said)
         for turn in self.case.turns:
             self.messages.append({"role": "user", "content": turn.user})
             self.turns.append(())
@@ -172,9 +189,14 @@ class _Attempt:
         return None
 
     @property
-    def variant(self) -> str:
+    def format(self) -> str:
         """How tools are offered and calls are written."""
-        return self.assignment.spec.settings.variant
+        return variants.format_of(self.assignment.spec.settings.variant, self.target.prompt)
+
+    @property
+    def answers(self) -> list[Reply]:
+        """All that was answered: also what could not be read and was asked for again."""
+        return [*self.discarded, *self.replies]
 
     def sample(self, failure: Failure | None, *, started_at: datetime, elapsed_s: float) -> Sample:
         """Return what was observed."""
@@ -190,7 +212,7 @@ class _Attempt:
             detail=score.detail,
             turns=tuple(self.turns),
             text=last.text[:MAX_TEXT] if last else "",
-            latency_s=None if failure else sum(reply.latency_s for reply in self.replies),
+            latency_s=None if failure else sum(reply.latency_s for reply in self.answers),
             elapsed_s=elapsed_s,
             ttfb_s=first.ttfb_s if first else None,
             load_s=self._load_s(),
@@ -203,15 +225,25 @@ class _Attempt:
         )
 
     async def _ask(self) -> Reply | Failure:
-        """Ask until there is an answer, or no more time or tries."""
-        job, clock = self.assignment, self.target.clock
+        """Ask until there is an answer that can be read, or no more time or tries."""
+        job = self.assignment
         request = ChatRequest(
             model=job.spec.model,
             messages=tuple(self.messages),
-            tools=self.suite.tools_of(self.case) if self.variant == variants.NATIVE else (),
+            tools=self.suite.tools_of(self.case) if self.format == variants.NATIVE else (),
             temperature=job.spec.settings.temperature,
             seed=job.seed,
         )
+        while True:
+            answer = await self._hear(request)
+            if isinstance(answer, Failure) or not self._ask_again_for(answer):
+                return answer
+            # The same seed would give the same answer again.
+            request = msgspec.structs.replace(request, seed=job.seed ^ self.attempts)
+
+    async def _hear(self, request: ChatRequest) -> Reply | Failure:
+        """Ask until there is an answer, or no more time or tries."""
+        clock = self.target.clock
         pause = FIRST_PAUSE_S
         while True:
             if self.target.gate:
@@ -221,7 +253,7 @@ class _Attempt:
                 return Failure(kind="timeout", detail="")
             answer = await self._ask_once(request, self.deadline - asked)
             if isinstance(answer, Reply):
-                return variants.read(self.variant, answer)
+                return variants.read(self.format, answer)
             if answer.kind == "timeout":
                 return answer
             left = self.deadline - clock.monotonic()
@@ -251,14 +283,23 @@ class _Attempt:
             self.attempts <= self.assignment.spec.settings.retries
         )
 
+    def _ask_again_for(self, reply: Reply) -> bool:
+        """Whether a reply is put aside, because its calls can't be read and settings say to ask again."""
+        settings = self.assignment.spec.settings
+        if not reply.malformed or settings.retry_malformed is not True or self.attempts > settings.retries:
+            return False
+        self.attempts += 1
+        self.discarded.append(reply)
+        return True
+
     def _note(self, reply: Reply) -> None:
         """Write the reply into the conversation, with the results of its calls."""
         if not reply.calls or reply.malformed:
             self.messages.append({"role": "assistant", "content": reply.text})
-        elif self.variant == variants.NATIVE:
+        elif self.format == variants.NATIVE:
             self._note_calls(reply)
         else:
-            said = reply.text or write(self.variant, reply.calls)
+            said = reply.text or write(self.format, reply.calls)
             self.messages.append({"role": "assistant", "content": said})
             self.messages.append(variants.results(reply.calls, self._results(reply)))
         self.turns[-1] += reply.calls
@@ -292,8 +333,8 @@ class _Attempt:
 
     def _tokens(self) -> tuple[int | None, int | None]:
         return (
-            _sum_of_known(reply.input_tokens for reply in self.replies),
-            _sum_of_known(reply.output_tokens for reply in self.replies),
+            _sum_of_known(reply.input_tokens for reply in self.answers),
+            _sum_of_known(reply.output_tokens for reply in self.answers),
         )
 
     def _load_s(self) -> float | None:

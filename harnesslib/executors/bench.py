@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 
 import msgspec
@@ -18,7 +18,17 @@ from harnesslib.executors.local import run_all
 from harnesslib.executors.pace import Gate
 from harnesslib.executors.watch import Breaker, Progress
 from harnesslib.ports import Client, Effects, Journal
-from harnesslib.records import Assignment, Case, HarnessConfig, Sample, SampleKey, Spec, Suite
+from harnesslib.records import (
+    Assignment,
+    Case,
+    HarnessConfig,
+    Plan,
+    Prompt,
+    Sample,
+    SampleKey,
+    Spec,
+    Suite,
+)
 
 LOCK_WAIT_S = 60.0
 WARM_UP_BUDGET_S = 300.0
@@ -60,6 +70,7 @@ class Bench:
         self._isolate = isolate
         self._journal = journal
         self._harness = effects.config.harness()
+        self._prompts = known_prompts(effects, run_id)
         self._taken: dict[SampleKey, Sample] = {sample.key: sample for sample in effects.runs.samples(run_id)}
         self._positions = Counter(sample.stage for sample in self._taken.values())
         self._cases = _cases(specs, effects)
@@ -70,7 +81,7 @@ class Bench:
         self._waiting: list[Sample] = []
         self._writing = asyncio.Lock()
         self.warm_ups: list[WarmUp] = []
-        self.progress = Progress(effects.events, effects.clock, state=state)
+        self.progress = Progress(effects.events, effects.clock, state=state, taken=self._taken.values())
         self._gates = {
             name: Gate(name, self._harness.endpoints[name].concurrency, effects.clock, self.progress.say)
             for name in self._breakers
@@ -86,7 +97,8 @@ class Bench:
 
     def expect(self, assignments: Sequence[Assignment]) -> None:
         """Count samples that are to be taken into the progress that is shown."""
-        self.progress.expect(len(assignments), len(assignments) - len(self.missing(assignments)))
+        held = (self._taken.get(job.key) for job in assignments)
+        self.progress.expect(len(assignments), [sample for sample in held if sample])
 
     def missing(self, assignments: Iterable[Assignment]) -> tuple[Assignment, ...]:
         """Return the assignments that the journal does not hold yet."""
@@ -239,13 +251,14 @@ class Bench:
             price=(model.price_input, model.price_output),
             concurrency=self._working[name],
             gate=self._gates[name],
+            prompt=self._prompts.get(spec.settings.variant),
         )
 
     def _write(self, samples: Iterable[Sample]) -> None:
         for sample in samples:
             self._journal.append(sample)
             self._taken[sample.key] = sample
-            self.progress.step()
+            self.progress.step(sample)
 
 
 @contextmanager
@@ -263,7 +276,7 @@ def opened(
     """
     # Scoring would load its library when it first needs it, and stall all requests in flight meanwhile.
     scoring.preload()
-    _check(specs, effects)
+    _check(specs, effects, known_prompts(effects, run_id))
     harness = effects.config.harness()
     names = {harness.model(spec.model).endpoint for spec in specs}
     with ExitStack() as stack:
@@ -289,7 +302,14 @@ def server_locks(names: Iterable[str], harness: HarnessConfig) -> list[str]:
     return sorted(f"server-{_NOT_IN_A_LOCK.sub('-', server)[:_LONGEST_SERVER]}" for server in servers)
 
 
-def _check(specs: Iterable[Spec], effects: Effects) -> None:
+def known_prompts(effects: Effects, run_id: str) -> dict[str, Prompt]:
+    """Return the texts of prompt variants: of ``harness.toml``, of the routing, and of the run's plan."""
+    plan = effects.runs.load(run_id, "plan", Plan)
+    planned = plan.prompts if plan else {}
+    return effects.config.harness().prompts | effects.config.routing().prompts | planned
+
+
+def _check(specs: Iterable[Spec], effects: Effects, prompts: Mapping[str, Prompt]) -> None:
     models = {model.id for model in effects.config.harness().models}
     for spec in specs:
         if spec.model not in models:
@@ -297,10 +317,10 @@ def _check(specs: Iterable[Spec], effects: Effects) -> None:
                 f"harness.toml: model '{spec.model}' is to be measured in phase '{spec.phase}'; "
                 f"got models {', '.join(sorted(models))}; add it to [[models]]"
             )
-        if spec.settings.variant not in variants.NAMES:
+        if spec.settings.variant not in {*variants.NAMES, *prompts}:
             raise InputError(
                 f"{spec.model}/{spec.phase}: variant; got '{spec.settings.variant}', expected one of "
-                f"{', '.join(variants.NAMES)}; correct settings.variant in harness.toml"
+                f"{', '.join((*variants.NAMES, *prompts))}; correct settings.variant in harness.toml"
             )
 
 

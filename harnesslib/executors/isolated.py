@@ -27,7 +27,9 @@ def main() -> int:
     try:
         job = decode(sys.stdin.buffer.read(), Job, "standard input")
         client = client_of(job.endpoint_name, job.endpoint, clock=clock, folder=Path(job.folder))
-        target = Target(client, clock, job.run_id, price=job.price, concurrency=job.concurrency)
+        target = Target(
+            client, clock, job.run_id, price=job.price, concurrency=job.concurrency, prompt=job.prompt
+        )
         if any(len(calls) > 1 for turn in job.suite.cases[0].turns for calls in turn.accept):
             # It takes long to load, is needed for several calls only, and must not count as waiting.
             scoring.preload()

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from typing import Any
+
 from harnesslib.ports import Clock, Events
-from harnesslib.records import Sample
+from harnesslib.records import Sample, Standing
 
 SAME_FAILURES = 10
 PROGRESS_INTERVAL_S = 0.1
+STANDINGS_INTERVAL_S = 1.0
 
 
 class Breaker:
@@ -65,29 +69,69 @@ class Breaker:
 
 
 class Progress:
-    """Emits how far a measurement is, ten times a second at the most."""
+    """Emits how far a measurement is, ten times a second at the most, and once a second how the arms stand.
 
-    def __init__(self, events: Events, clock: Clock, *, state: str) -> None:
+    Parameters
+    ----------
+    events, clock
+        Where it is said, and what time it is.
+    state
+        What the run is doing.
+    taken
+        All samples of the run from before: what they took is counted, too.
+    """
+
+    def __init__(self, events: Events, clock: Clock, *, state: str, taken: Iterable[Sample] = ()) -> None:
         self._events = events
         self._clock = clock
         self._state = state
-        self._done = 0
-        self._total = 0
-        self._last = float("-inf")
+        self._done = self._total = self._requests = 0
+        self._cost: float | None = None
+        self._last = self._told = float("-inf")
+        self._arms: dict[str, Standing] = {}
+        for sample in taken:
+            self._spend(sample)
 
-    def expect(self, total: int, done: int) -> None:
-        """Take note of more samples to come, of which `done` were taken before."""
+    def expect(self, total: int, held: Sequence[Sample] = ()) -> None:
+        """Take note of more samples to come, of which `held` were taken before."""
         self._total += total
-        self._done += done
+        for sample in held:
+            self._count(sample)
 
-    def step(self) -> None:
+    def step(self, sample: Sample) -> None:
         """Count one sample."""
-        self._done += 1
+        self._spend(sample)
+        self._count(sample)
         now = self._clock.monotonic()
         if self._done >= self._total or now - self._last >= PROGRESS_INTERVAL_S:
             self._last = now
-            self.say(f"{self._done} of {self._total} samples")
+            self.say(f"{self._done} of {self._total} samples", standings=self._standings(now))
 
-    def say(self, message: str) -> None:
+    def say(self, message: str, **facts: Any) -> None:  # noqa: ANN401 - fields of the Event record
         """Say something out of the ordinary."""
-        self._events.emit(self._state, message, self._done, self._total)
+        spent = {"requests": self._requests, "cost": self._cost}
+        self._events.emit(self._state, message, self._done, self._total, **spent, **facts)
+
+    def _spend(self, sample: Sample) -> None:
+        self._requests += sample.requests
+        if sample.cost is not None:
+            self._cost = (self._cost or 0.0) + sample.cost
+
+    def _count(self, sample: Sample) -> None:
+        self._done += 1
+        if sample.session:
+            return  # about the start of a model, not about how good it is
+        before = self._arms.get(sample.spec_id)
+        self._arms[sample.spec_id] = Standing(
+            phase=sample.phase,
+            model=sample.model,
+            spec_id=sample.spec_id,
+            passes=(before.passes if before else 0) + (sample.outcome == "pass"),
+            calls=(before.calls if before else 0) + (sample.outcome != "infra_error"),
+        )
+
+    def _standings(self, now: float) -> tuple[Standing, ...]:
+        if self._done < self._total and now - self._told < STANDINGS_INTERVAL_S:
+            return ()
+        self._told = now
+        return tuple(self._arms.values())

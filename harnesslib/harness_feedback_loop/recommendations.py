@@ -7,12 +7,13 @@ from collections.abc import Sequence
 import msgspec
 
 from harnesslib.records import Finding, PhasePlan, Plan, PolicyConfig, Recommendation, Spec, Summary
+from harnesslib.records.naming import promotion_names
 
 
 def recommend(
     summary: Summary, findings: Sequence[Finding], *, plan: Plan, policy: PolicyConfig
 ) -> tuple[Recommendation, ...]:
-    """Return proposals: promote each phase's leader, warm up cold starters, deny who can't do it.
+    """Return proposals: promote each phase's leader, warm up cold starters, deny who can't do it, or no more.
 
     Parameters
     ----------
@@ -30,12 +31,13 @@ def recommend(
     for phase in plan.phases:
         leader = _leader(summary, phase)
         if leader is not None:
-            proposals.append(_promotion(phase, leader))
+            proposals.append(_promotion(phase, leader, plan))
         mine = [finding for finding in findings if finding.phase == phase.phase]
         proposals += [_warmup(phase, finding) for finding in mine if _can_be_warmed(phase, finding)]
         proposals += [
             _denial(phase, finding, leader, policy) for finding in mine if _is_beyond(phase, finding)
         ]
+        proposals += _readmissions(phase, mine)
     return tuple(proposals)
 
 
@@ -44,13 +46,16 @@ def _leader(summary: Summary, phase: PhasePlan) -> Spec | None:
     return next((spec for spec in phase.candidates if spec.id == wanted), None)
 
 
-def _promotion(phase: PhasePlan, leader: Spec) -> Recommendation:
+def _promotion(phase: PhasePlan, leader: Spec, plan: Plan) -> Recommendation:
+    name, label = promotion_names(phase.baseline, phase.candidates)[leader.id]
     return Recommendation(
-        id=f"{phase.phase}-promote-{leader.model}",
+        id=name,
         action="promote",
         phase=phase.phase,
         spec=leader,
-        hypothesis=f"{leader.model} serves {phase.phase} better than {phase.baseline.model}.",
+        hypothesis=f"{label} serves {phase.phase} better than {phase.baseline.model}.",
+        label=label,
+        prompt=plan.prompts.get(leader.settings.variant),
     )
 
 
@@ -74,9 +79,27 @@ def _warmup(phase: PhasePlan, finding: Finding) -> Recommendation:
     )
 
 
+def _readmissions(phase: PhasePlan, findings: Sequence[Finding]) -> list[Recommendation]:
+    """Propose to allow denied models again, unless they still can't do it."""
+    hopeless = {finding.model for finding in findings if finding.cause == "capability_limit"}
+    return [
+        Recommendation(
+            id=f"{phase.phase}-allow-{model}",
+            action="allow",
+            phase=phase.phase,
+            spec=_spec_of(phase, model) or phase.baseline,
+            hypothesis=f"{model} can do {phase.phase} again: requests for it need no fallback.",
+        )
+        for model in phase.denied
+        if model not in hopeless
+    ]
+
+
 def _is_beyond(phase: PhasePlan, finding: Finding) -> bool:
     confirmed = finding.cause == "capability_limit" and finding.certainty == "confirmed"
-    return confirmed and any(spec.model == finding.model for spec in phase.candidates)
+    # What serves is not denied: a candidate may be the same model with another setting.
+    others = {spec.model for spec in phase.candidates} - {phase.baseline.model}
+    return confirmed and finding.model in others
 
 
 def _denial(phase: PhasePlan, finding: Finding, leader: Spec | None, policy: PolicyConfig) -> Recommendation:

@@ -19,6 +19,9 @@ from harnesslib.records.base import (
     sha256 as sha256,
 )
 from harnesslib.records.config import (
+    AutoApply as AutoApply,
+)
+from harnesslib.records.config import (
     BudgetConfig as BudgetConfig,
 )
 from harnesslib.records.config import (
@@ -31,6 +34,12 @@ from harnesslib.records.config import (
     HarnessConfig as HarnessConfig,
 )
 from harnesslib.records.config import (
+    HookConfig as HookConfig,
+)
+from harnesslib.records.config import (
+    HookEvent as HookEvent,
+)
+from harnesslib.records.config import (
     ModelConfig as ModelConfig,
 )
 from harnesslib.records.config import (
@@ -38,6 +47,12 @@ from harnesslib.records.config import (
 )
 from harnesslib.records.config import (
     PolicyConfig as PolicyConfig,
+)
+from harnesslib.records.config import (
+    ProposerConfig as ProposerConfig,
+)
+from harnesslib.records.config import (
+    SearchConfig as SearchConfig,
 )
 from harnesslib.records.config import (
     SettingsPatch as SettingsPatch,
@@ -67,10 +82,22 @@ from harnesslib.records.cycle import (
     Manifest as Manifest,
 )
 from harnesslib.records.cycle import (
+    Notice as Notice,
+)
+from harnesslib.records.cycle import (
     PhasePlan as PhasePlan,
 )
 from harnesslib.records.cycle import (
     Plan as Plan,
+)
+from harnesslib.records.cycle import (
+    ReportSeal as ReportSeal,
+)
+from harnesslib.records.cycle import (
+    RunKind as RunKind,
+)
+from harnesslib.records.cycle import (
+    RunLine as RunLine,
 )
 from harnesslib.records.cycle import (
     Screened as Screened,
@@ -82,10 +109,16 @@ from harnesslib.records.cycle import (
     Skipped as Skipped,
 )
 from harnesslib.records.cycle import (
+    Standing as Standing,
+)
+from harnesslib.records.cycle import (
     TruthRow as TruthRow,
 )
 from harnesslib.records.evidence import (
     CaseResult as CaseResult,
+)
+from harnesslib.records.evidence import (
+    Cause as Cause,
 )
 from harnesslib.records.evidence import (
     Comparison as Comparison,
@@ -118,6 +151,9 @@ from harnesslib.records.evidence import (
     SessionComparison as SessionComparison,
 )
 from harnesslib.records.evidence import (
+    Significance as Significance,
+)
+from harnesslib.records.evidence import (
     SpecSummary as SpecSummary,
 )
 from harnesslib.records.evidence import (
@@ -128,6 +164,60 @@ from harnesslib.records.evidence import (
 )
 from harnesslib.records.evidence import (
     Verifications as Verifications,
+)
+from harnesslib.records.imported import (
+    ImportedFile as ImportedFile,
+)
+from harnesslib.records.imported import (
+    ImportedRow as ImportedRow,
+)
+from harnesslib.records.loop import (
+    Activity as Activity,
+)
+from harnesslib.records.loop import (
+    CandidateForecast as CandidateForecast,
+)
+from harnesslib.records.loop import (
+    Drift as Drift,
+)
+from harnesslib.records.loop import (
+    DriftPoint as DriftPoint,
+)
+from harnesslib.records.loop import (
+    Forecast as Forecast,
+)
+from harnesslib.records.loop import (
+    Heartbeat as Heartbeat,
+)
+from harnesslib.records.loop import (
+    Held as Held,
+)
+from harnesslib.records.loop import (
+    PhaseDrift as PhaseDrift,
+)
+from harnesslib.records.loop import (
+    PhaseForecast as PhaseForecast,
+)
+from harnesslib.records.loop import (
+    PlannedProposal as PlannedProposal,
+)
+from harnesslib.records.loop import (
+    Proposal as Proposal,
+)
+from harnesslib.records.loop import (
+    ProposalPatch as ProposalPatch,
+)
+from harnesslib.records.loop import (
+    ProposalVerdict as ProposalVerdict,
+)
+from harnesslib.records.loop import (
+    Proposed as Proposed,
+)
+from harnesslib.records.loop import (
+    Rate as Rate,
+)
+from harnesslib.records.loop import (
+    Submitted as Submitted,
 )
 from harnesslib.records.measure import (
     OUTCOMES as OUTCOMES,
@@ -151,6 +241,9 @@ from harnesslib.records.measure import (
     Outcome as Outcome,
 )
 from harnesslib.records.measure import (
+    Prompt as Prompt,
+)
+from harnesslib.records.measure import (
     Reply as Reply,
 )
 from harnesslib.records.measure import (
@@ -170,6 +263,12 @@ from harnesslib.records.measure import (
 )
 from harnesslib.records.measure import (
     Stage as Stage,
+)
+from harnesslib.records.regression import (
+    PhaseCheck as PhaseCheck,
+)
+from harnesslib.records.regression import (
+    Reference as Reference,
 )
 from harnesslib.records.routing import (
     AUTO as AUTO,
@@ -197,6 +296,9 @@ from harnesslib.records.simulation import (
 )
 from harnesslib.records.simulation import (
     SimulatedPhase as SimulatedPhase,
+)
+from harnesslib.records.simulation import (
+    SimulatedTrouble as SimulatedTrouble,
 )
 from harnesslib.records.simulation import (
     SimulatedWorld as SimulatedWorld,

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Literal
 from urllib.parse import urlsplit
 
+import msgspec
+
 from harnesslib.records.base import Record
-from harnesslib.records.measure import Settings
+from harnesslib.records.measure import Prompt, Settings
 
 ClientName = Literal["openai_compat", "ollama", "command"]
 _PORTS = {"http": 80, "https": 443}
@@ -49,10 +51,11 @@ class SettingsPatch(Record):
     timeout_s: float | None = None
     retries: int | None = None
     warmup: bool | None = None
+    retry_malformed: bool | None = None
 
     def over(self, base: Settings) -> Settings:
         """Return `base` with the given fields replaced."""
-        given = {name: getattr(self, name) for name in self.__struct_fields__}
+        given = {name: getattr(self, name) for name in Settings.__struct_fields__}
         merged = {name: getattr(base, name) if value is None else value for name, value in given.items()}
         return Settings(**merged)
 
@@ -71,12 +74,29 @@ class ModelConfig(Record):
     settings: SettingsPatch = SettingsPatch()
 
 
+class SearchConfig(Record):
+    """Settings to try on what serves a phase, one at a time, beside other models.
+
+    `retries` are tried with a further attempt also after a call that can't be read: what an application can
+    see has failed.
+    """
+
+    variants: tuple[str, ...] = ()
+    temperatures: tuple[float, ...] = ()
+    timeouts_s: tuple[float, ...] = ()
+    retries: tuple[int, ...] = ()
+
+
+AutoApply = Literal["off", "propose", "on"]
+
+
 class PhaseConfig(Record):
     """A class of work that is routed as one, and the suite that stands for it.
 
     `baseline` is the model the first generation starts with. `max_slowdown` is the latency guard's
     margin: 0.2 lets a candidate's typical call take 20 % longer. `accuracy_floor` is the least served
-    accuracy of a model that may serve at all.
+    accuracy of a model that may serve at all. `auto_apply` says what becomes of a promoted change: "on" puts
+    it in force and proves it, "propose" writes down what would be put in force, "off" only decides.
     """
 
     suite: str
@@ -84,6 +104,8 @@ class PhaseConfig(Record):
     settings: Settings = Settings()
     max_slowdown: float = 0.2
     accuracy_floor: float = 0.3
+    auto_apply: AutoApply = "on"
+    search: SearchConfig = SearchConfig()
 
 
 class PolicyConfig(Record):
@@ -126,8 +148,30 @@ class BudgetConfig(Record):
     max_minutes: float = 0.0
 
 
+class ProposerConfig(Record):
+    """Who writes proposals at the end of a cycle: a model of ``harness.toml``, or nobody ("")."""
+
+    model: str = ""
+
+
+HookEvent = Literal["promoted", "rolled_back", "drift", "failed", "held"]
+
+
+class HookConfig(Record):
+    """A program that is told how a cycle ended: the event as JSON on standard input.
+
+    `command` is started without a shell, in the workspace. It sees the environment variables that `env`
+    names, and the few that any program needs.
+    """
+
+    events: tuple[HookEvent, ...]
+    command: tuple[str, ...]
+    timeout_s: float = 30.0
+    env: tuple[str, ...] = ()
+
+
 class HarnessConfig(Record):
-    """The whole of ``harness.toml``."""
+    """The whole of ``harness.toml``. `variants` are system prompts under a name that settings can use."""
 
     version: int
     endpoints: dict[str, EndpointConfig]
@@ -136,6 +180,18 @@ class HarnessConfig(Record):
     policy: PolicyConfig = PolicyConfig()
     cycle: CycleConfig = CycleConfig()
     budget: BudgetConfig = BudgetConfig()
+    variants: dict[str, Prompt] = {}
+    proposer: ProposerConfig = ProposerConfig()
+    on_event: tuple[HookConfig, ...] = ()
+
+    @property
+    def prompts(self) -> dict[str, Prompt]:
+        """The variants of one's own, by the name that pins them to their text."""
+        return {prompt.pinned(name): prompt for name, prompt in self.variants.items()}
+
+    def pin(self, variant: str) -> str:
+        """Return what settings hold for a variant that a person names."""
+        return self.variants[variant].pinned(variant) if variant in self.variants else variant
 
     def model(self, model_id: str) -> ModelConfig:
         """Return one model; KeyError when there is none (the config was checked on load)."""
@@ -147,4 +203,5 @@ class HarnessConfig(Record):
 
     def settings_of(self, model_id: str, phase: str) -> Settings:
         """Return the settings a model starts with in a phase, before any routing rule."""
-        return self.model(model_id).settings.over(self.phases[phase].settings)
+        merged = self.model(model_id).settings.over(self.phases[phase].settings)
+        return msgspec.structs.replace(merged, variant=self.pin(merged.variant))

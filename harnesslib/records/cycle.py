@@ -6,8 +6,10 @@ from datetime import datetime
 from typing import Any, Literal
 
 from harnesslib.records.base import Record
-from harnesslib.records.evidence import Decisions, Feedback, Summary, Verifications
-from harnesslib.records.measure import Sample, Spec
+from harnesslib.records.config import BudgetConfig, HookEvent, PolicyConfig
+from harnesslib.records.evidence import Decisions, Estimate, Feedback, Summary, Verifications
+from harnesslib.records.loop import Drift, PlannedProposal, Proposed
+from harnesslib.records.measure import Prompt, Sample, Spec
 from harnesslib.records.routing import LogEntry, RoutingConfig
 
 
@@ -19,7 +21,11 @@ class Skipped(Record):
 
 
 class PhasePlan(Record):
-    """What one phase measures. `smallest_effect` is the gain found with 80 % power, as a share."""
+    """What one phase measures. `smallest_effect` is the gain found with 80 % power, as a share.
+
+    `origins` maps a candidate's spec id to why it is one: "model", "search", "finding: ..." or
+    "proposal: NAME". `denied` are models that don't serve now, and are looked at again.
+    """
 
     phase: str
     suite: str
@@ -31,10 +37,17 @@ class PhasePlan(Record):
     search_cases: int
     holdout_cases: int
     smallest_effect: float | None
+    origins: dict[str, str] = {}
+    denied: tuple[str, ...] = ()
 
 
 class Plan(Record):
-    """What a cycle will do, and how many samples and requests that takes at the most, and at the least."""
+    """What a cycle will do, and how many samples and requests that takes at the most, and at the least.
+
+    `prompts` are the texts of all prompt variants in it, by pinned name; `proposals` what lay there.
+    `policy` and `budget` are the rules that the cycle is judged and limited by, as they were before anything
+    was measured.
+    """
 
     run_id: str
     seed: int
@@ -43,7 +56,11 @@ class Plan(Record):
     predicted_samples: int
     predicted_requests: int
     digests: dict[str, str]
+    prompts: dict[str, Prompt] = {}
+    proposals: tuple[PlannedProposal, ...] = ()
     least_requests: int = 0
+    policy: PolicyConfig | None = None
+    budget: BudgetConfig | None = None
 
 
 class Screened(Record):
@@ -109,13 +126,14 @@ class Applied(Record):
 
 
 RunStatus = Literal["running", "done", "failed", "lost"]
+RunKind = Literal["cycle", "run", "sentinel"]
 
 
 class Manifest(Record):
     """What a run is and how it went. Written first, sealed last."""
 
     run_id: str
-    kind: Literal["cycle", "run"]
+    kind: RunKind
     status: RunStatus
     started_at: datetime
     parameters: dict[str, Any]
@@ -131,14 +149,50 @@ class Manifest(Record):
     schema_version: int = 1
 
 
+class Standing(Record):
+    """How one arm stands while it is measured: `passes` of `calls` samples that count."""
+
+    phase: str
+    model: str
+    spec_id: str
+    passes: int
+    calls: int
+
+
 class Event(Record):
-    """One line of ``events.jsonl``: progress for whoever watches."""
+    """One line of ``events.jsonl``: progress for whoever watches.
+
+    `done` of `total` samples of the state; `round` of `rounds` where it has any. `requests` and `cost` are
+    those of the whole run so far, none where nothing is said of them. `standings` are the arms measured now.
+    `dropped` names an arm that is not measured any further; the message says why.
+    """
 
     time: datetime
     state: str
     message: str
     done: int = 0
     total: int = 0
+    round: int = 0
+    rounds: int = 0
+    requests: int | None = None
+    cost: float | None = None
+    standings: tuple[Standing, ...] = ()
+    dropped: str = ""
+
+
+class Notice(Record):
+    """What a hook is told; `run_id` and `report` are "" where there is none."""
+
+    event: HookEvent
+    time: datetime
+    workspace: str
+    run_id: str
+    headline: str
+    generation_before: int | None = None
+    generation: int | None = None
+    baselines: dict[str, str] = {}
+    report: str = ""
+    exit_code: int = 0
 
 
 class TruthRow(Record):
@@ -152,17 +206,43 @@ class TruthRow(Record):
 
 
 class CycleOutcome(Record):
-    """How a cycle ended: one sentence and the numbers behind it."""
+    """How a cycle ended: one sentence and the numbers behind it.
+
+    `accuracy` is that of the baselines by phase, `intervals` the same with its interval.
+    """
 
     run_id: str
     ended_at: datetime
     headline: str
-    status: Literal["promoted", "rolled_back", "partly_kept", "unchanged", "undecided"]
+    status: Literal["promoted", "rolled_back", "partly_kept", "unchanged", "undecided", "proposed"]
     generation_before: int
     generation: int
     baselines: dict[str, str]
     accuracy: dict[str, float | None]
     truth: tuple[TruthRow, ...] = ()
+    intervals: dict[str, Estimate] = {}
+
+
+class ReportSeal(Record):
+    """``seal.json``: the hashes of a run folder's files once its report is written, the manifest's too."""
+
+    run_id: str
+    files: dict[str, str]
+    schema_version: int = 1
+
+
+class RunLine(Record):
+    """One run as a list of runs shows it. `problem` says what can't be read of it, "" where all can."""
+
+    run_id: str
+    kind: str = ""
+    status: str = ""
+    started_at: datetime | None = None
+    reason: str = ""
+    simulated: bool = False
+    outcome: CycleOutcome | None = None
+    report: bool = False
+    problem: str = ""
 
 
 class CycleRecords(Record):
@@ -179,6 +259,8 @@ class CycleRecords(Record):
     applied: Applied | None = None
     verifications: Verifications | None = None
     outcome: CycleOutcome | None = None
+    drift: Drift | None = None
+    proposed: Proposed | None = None
     routing_before: RoutingConfig | None = None
     routing_after: RoutingConfig | None = None
     log: tuple[LogEntry, ...] = ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from harnesslib.records.base import Record
-from harnesslib.records.measure import Outcome, Spec
+from harnesslib.records.measure import Outcome, Prompt, Spec
 
 
 class Estimate(Record):
@@ -17,6 +17,21 @@ class Estimate(Record):
     level: float
     n: int
     method: str
+    reason: str = ""
+
+
+class Significance(Record):
+    """What a test found. `p_value` is none where it can't be given, and `reason` says why.
+
+    `statistic` is the number that the test judges, as its method defines it; `alternative` says in words what
+    a small p-value speaks for; `n` counts the units that were tested.
+    """
+
+    p_value: float | None
+    statistic: float | None
+    n: int
+    method: str
+    alternative: str
     reason: str = ""
 
 
@@ -156,11 +171,26 @@ class Summary(Record):
         return next(found, None)
 
 
-Cause = Literal["cold_start", "capability_limit", "over_calling", "flaky", "infrastructure", "timeout_bound"]
+Cause = Literal[
+    "cold_start",
+    "capability_limit",
+    "over_calling",
+    "flaky",
+    "infrastructure",
+    "timeout_bound",
+    "format_mismatch",
+    "concurrency_dependent",
+    "cached_replicates",
+    "drift",
+]
 
 
 class Finding(Record):
-    """A cause with its evidence, and the experiment that would refute it."""
+    """A cause with its evidence, and the experiment that would refute it.
+
+    `spec_id` is what was measured, in run `run_id`; `statistic` is the number that was judged, as `method`
+    defines it.
+    """
 
     cause: Cause
     phase: str
@@ -172,13 +202,21 @@ class Finding(Record):
     case_ids: tuple[str, ...] = ()
     p_value: float | None = None
     posterior: float | None = None
+    run_id: str = ""
+    spec_id: str = ""
+    statistic: float | None = None
+    method: str = ""
 
 
-Action = Literal["promote", "enable_warmup", "deny"]
+Action = Literal["promote", "enable_warmup", "deny", "allow"]
 
 
 class Recommendation(Record):
-    """A proposed rule change. `id` is ``phase-action-model``."""
+    """A proposed rule change. `id` is ``phase-action-model``, and what else is changed where settings are.
+
+    `label` says in words what would serve ("" = the model as it is); `prompt` is the text of its variant
+    where that is one of somebody's own.
+    """
 
     id: str
     action: Action
@@ -186,6 +224,13 @@ class Recommendation(Record):
     spec: Spec
     hypothesis: str
     fallback_model: str | None = None
+    label: str = ""
+    prompt: Prompt | None = None
+
+    @property
+    def serving(self) -> str:
+        """What would serve, in words."""
+        return self.label or self.spec.model
 
 
 class Feedback(Record):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Literal
 
+from msgspec import UNSET, UnsetType
+
 from harnesslib.records.base import Record, encode, sha256
 from harnesslib.records.suite import Tool
 
@@ -45,7 +47,8 @@ class Settings(Record):
     """How a model is asked.
 
     `timeout_s` is the deadline of one case, retries and loading included. `retries` counts further
-    attempts after an infrastructure failure.
+    attempts after an infrastructure failure, and after a call that can't be read where `retry_malformed` is
+    true. A `variant` with an "@" is a prompt variant, pinned to one text: see `Prompt`.
     """
 
     variant: str = "native"
@@ -53,6 +56,19 @@ class Settings(Record):
     timeout_s: float = 30.0
     retries: int = 1
     warmup: bool = False
+    retry_malformed: bool | UnsetType = UNSET
+    """Left out of files where it was never set, so that settings of before keep their bytes and ids."""
+
+
+class Prompt(Record):
+    """A variant of one's own: a call format, and what the system says to the model besides."""
+
+    system_prompt: str
+    format: str = "native"
+
+    def pinned(self, name: str) -> str:
+        """Return the name under which settings hold this very text: ``name@8 hex digits``."""
+        return f"{name}@{sha256(encode(self))[:8]}"
 
 
 class Spec(Record):

@@ -5,9 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
+from msgspec import UNSET, UnsetType
+
 from harnesslib.records.base import Record
 from harnesslib.records.evidence import Estimate
-from harnesslib.records.measure import Settings, Spec
+from harnesslib.records.measure import Prompt, Settings, Spec
 
 ROUTING_VERSION = "2.0"
 AUTO = "auto"
@@ -55,6 +57,13 @@ class RoutingConfig(Record):
     rules: tuple[Rule, ...]
     baselines: dict[str, Baseline]
     version: Literal["2.0"] = "2.0"
+    variants: dict[str, Prompt] | UnsetType = UNSET
+    """Texts of the prompt variants that rules name; left out where none does: old files keep their bytes."""
+
+    @property
+    def prompts(self) -> dict[str, Prompt]:
+        """The prompt variants, by pinned name."""
+        return {} if isinstance(self.variants, UnsetType) else self.variants
 
     def rule(self, model: str, phase: str) -> Rule | None:
         """Return the rule for a pair, or none."""
@@ -63,7 +72,11 @@ class RoutingConfig(Record):
 
 
 class Resolution(Record):
-    """What an application is told: call `model` with `settings`, then `fallbacks` in order."""
+    """What an application is told: call `model` with `settings`, then `fallbacks` in order.
+
+    `call_format` is how calls are written ("native": the API's own field); `system_prompt` is to be sent
+    first where it is not "": the route was measured with it.
+    """
 
     requested_model: str
     phase: str
@@ -73,6 +86,8 @@ class Resolution(Record):
     fallbacks: tuple[str, ...]
     generation: int
     reason: str
+    call_format: str = "native"
+    system_prompt: str = ""
 
 
 class LockOwner(Record):

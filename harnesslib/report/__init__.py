@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from harnesslib.report.evidence import audit, budget, cases, environment, history, models, speed
 from harnesslib.report.html import Section
+from harnesslib.report.judging import checks, confirmation, learnings
 from harnesslib.report.sections import causes, decisions, effects, plan, truth, verdict, verification
 
 __all__ = [
@@ -17,10 +18,13 @@ __all__ = [
     "budget",
     "cases",
     "causes",
+    "checks",
+    "confirmation",
     "decisions",
     "effects",
     "environment",
     "history",
+    "learnings",
     "models",
     "plan",
     "speed",
@@ -33,8 +37,11 @@ SECTIONS = (
     verdict,
     decisions,
     effects,
+    confirmation,
     verification,
+    checks,
     causes,
+    learnings,
     truth,
     plan,
     models,

@@ -1,4 +1,4 @@
-"""The four drawings of a report. Each takes rows of the view and returns one SVG."""
+"""Drawings of a report. Each takes rows of the view and returns one SVG."""
 
 from __future__ import annotations
 
@@ -28,13 +28,14 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _VERDICT_COLOURS = {"PROMOTE": GOOD, "REJECT": SECOND}
-_STAGE_MARKS = {"screen": "o", "confirm": "s", "verify": "D"}
+_STAGE_MARKS = {"screen": "o", "confirm": "s", "verify": "D", "control": "x"}
 _LINES = ("-", "--", ":", "-.")
+_STEPS = 200  # of a latency curve: more can't be seen, and only make the page heavier
 
 
 def forest(item: Forest) -> Safe:
     """Return the forest plot of a phase: effects with intervals, and the zone too small to find."""
-    rows = item.rows
+    rows = [*item.rows, *_control_rows(item)]
 
     def paint(axes: Axes) -> None:
         if item.zone is not None:
@@ -51,10 +52,10 @@ def forest(item: Forest) -> Safe:
         axes.set_xlabel("change of served accuracy, points")
         axes.xaxis.set_major_formatter(lambda value, _: signed(value, 0))
 
-    text = ". ".join(f"{row.label}, {STAGE_NAMES[row.stage]}: {_said(row)}" for row in rows)
+    text = ". ".join(f"{row.label}, {_stage(row)}: {_said(row)}" for row in rows)
     description = f"Effects in {item.phase} against {item.baseline}. {text}."
     height = 1.15 + 0.27 * len(rows)
-    return draw(f"forest-{_slug(item.phase)}", description, paint, height=height, sides=(1.85, 0.6))
+    return draw(f"forest-{slug(item.phase)}", description, paint, height=height, sides=(1.85, 0.6))
 
 
 def latency(item: LatencyFigure) -> Safe:
@@ -83,7 +84,7 @@ def latency(item: LatencyFigure) -> Safe:
         f"{seconds(theirs.p50)} for {theirs.label}; 95th percentile {seconds(ours.p95)} against "
         f"{seconds(theirs.p95)}."
     )
-    return draw(f"latency-{_slug(item.arms.phase)}", description, paint)
+    return draw(f"latency-{slug(item.arms.phase)}", description, paint)
 
 
 def cold(item: ColdFigure) -> Safe:
@@ -121,7 +122,7 @@ def cold(item: ColdFigure) -> Safe:
         f"{percent(comparison.cold.value, 0)} pass without warm-up, {percent(comparison.warm.value, 0)} with."
     )
     name = f"cold-{comparison.stage}-{comparison.phase}-{comparison.model}"
-    return draw(_slug(name), description, paint)
+    return draw(slug(name), description, paint)
 
 
 def history(series: Sequence[Series]) -> Safe:
@@ -130,25 +131,7 @@ def history(series: Sequence[Series]) -> Safe:
 
     def paint(axes: Axes) -> None:
         for place, item in enumerate(series):
-            known = [(n + 1, 100 * value) for n, value in enumerate(item.values) if value is not None]
-            colour = (FIRST, SECOND, MUTED, GOOD)[place % 4]
-            axes.plot(
-                *zip(*known, strict=True),
-                _LINES[place % 4],
-                color=colour,
-                marker="os^D"[place % 4],
-                markersize=5,
-            )
-            if known:
-                axes.annotate(
-                    shortened(item.phase, 12),
-                    known[-1],
-                    xytext=(7, -3),
-                    textcoords="offset points",
-                    fontsize=10,
-                    color=colour,
-                    annotation_clip=False,
-                )
+            _phase_line(axes, item, place)
         axes.set_xlim(0.5, cycles + 0.5)
         axes.set_xticks(range(1, cycles + 1, max(1, cycles // 10)))
         axes.set_xlabel("cycle")
@@ -156,6 +139,31 @@ def history(series: Sequence[Series]) -> Safe:
 
     ends = listed(tuple(f"{s.phase} {percent(s.values[0])} to {percent(s.values[-1])}" for s in series))
     return draw("history", f"Served accuracy over {cycles} cycles: {ends}.", paint, sides=(0.75, 0.95))
+
+
+def _phase_line(axes: Axes, item: Series, place: int) -> None:
+    known = [(n + 1, 100 * value) for n, value in enumerate(item.values) if value is not None]
+    if not known:
+        return
+    colour = (FIRST, SECOND, MUTED, GOOD)[place % 4]
+    band = [(n + 1, 100 * b[0], 100 * b[1]) for n, b in enumerate(item.bands) if b is not None]
+    if band:
+        at, low, high = (list(column) for column in zip(*band, strict=True))
+        axes.fill_between(at, low, high, color=colour, alpha=0.14, linewidth=0)
+    mark = "os^D"[place % 4]
+    axes.plot(*zip(*known, strict=True), _LINES[place % 4], color=colour, marker=mark, markersize=5)
+    for number, value in known:
+        if number - 1 in item.adopted:
+            axes.plot(number, value, "*", color=colour, markersize=14, markeredgecolor=CARD)
+    axes.annotate(
+        shortened(item.phase, 12),
+        known[-1],
+        xytext=(9, -3),
+        textcoords="offset points",
+        fontsize=10,
+        color=colour,
+        annotation_clip=False,
+    )
 
 
 def _effect(axes: Axes, row: EffectRow, height: int, *, first: bool) -> None:
@@ -193,7 +201,19 @@ def _beside(axes: Axes, height: float, text: str, colour: str) -> None:
 def _tick(rows: Sequence[EffectRow], place: int) -> str:
     row = rows[place]
     same = place > 0 and rows[place - 1].label == row.label
-    return STAGE_NAMES[row.stage] if same else f"{shortened(row.label, 13)} · {STAGE_NAMES[row.stage]}"
+    return _stage(row) if same else f"{shortened(row.label, 13)} · {_stage(row)}"
+
+
+def _stage(row: EffectRow) -> str:
+    return "itself (A/A)" if row.stage == "control" else STAGE_NAMES[row.stage]
+
+
+def _control_rows(item: Forest) -> list[EffectRow]:
+    known = item.control
+    if known is None or known.effect.value is None:
+        return []
+    effect = known.effect
+    return [EffectRow(known.model, "control", known.effect.value, effect.low, effect.high, "")]
 
 
 def _said(row: EffectRow) -> str:
@@ -203,8 +223,9 @@ def _said(row: EffectRow) -> str:
 
 def _curve(axes: Axes, curve: Curve, colour: str, line: str, scale: float) -> None:
     number = len(curve.seconds)
-    shares = [100 * (place + 1) / number for place in range(number)]
-    values = [scale * value for value in curve.seconds]
+    kept = sorted({round(n * (number - 1) / _STEPS) for n in range(_STEPS + 1)})
+    shares = [100 * (place + 1) / number for place in kept]
+    values = [scale * curve.seconds[place] for place in kept]
     axes.step([values[0], *values], [0.0, *shares], color=colour, linestyle=line, linewidth=2, where="post")
 
 
@@ -218,6 +239,7 @@ def _column(calls: Sequence[FirstCall]) -> tuple[list[float], list[float]]:
     return across, [call.elapsed_s for call in calls]
 
 
-def _slug(text: str) -> str:
+def slug(text: str) -> str:
+    """Return a name for an SVG's ids: letters and digits only, and another one for every text."""
     safe = "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in text.lower())
     return f"{safe}-{sum(ord(c) * (n + 1) for n, c in enumerate(text)) % 9973}"

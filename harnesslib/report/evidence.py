@@ -20,6 +20,7 @@ from harnesslib.report.html import (
     scroller,
     section,
     spoken,
+    table,
     tag,
 )
 from harnesslib.report.view import measured, trail
@@ -28,6 +29,7 @@ from harnesslib.report.view.gaps import missing, uncompared
 from harnesslib.report.view.measured import GLYPHS, CaseGrid, CaseRow, ModelRow
 from harnesslib.report.view.numbers import TIMES, percent, plural, probability, seconds
 from harnesslib.report.view.speed import ColdFigure, LatencyFigure, cold_figures, latency_figures
+from harnesslib.report.view.tradeoff import Tradeoff, tradeoffs
 
 _CASES = f"Cases {TIMES} repeats"
 _LONG = 160
@@ -53,7 +55,7 @@ def models(records: CycleRecords) -> Section:
         "leaves timeouts out. Restraint is the share of cases that need no call and get none. "
         "Intervals are 95\u00a0%."
     )
-    return section("models", "Models", paragraph(intro), *tables)
+    return section("models", "Models", paragraph(intro), *tables, _tradeoffs(records))
 
 
 def cases(records: CycleRecords) -> Section:
@@ -95,7 +97,8 @@ def history(records: CycleRecords) -> Section:
     cells = [(item.phase, item.models[-1] or "n/a", trail.drift(item)) for item in series]
     picture = figure(
         "Has the baseline really moved?",
-        "Served accuracy of whatever served each phase at the end of a cycle.",
+        "Served accuracy of whatever served each phase at the end of a cycle, with its 95\u00a0% interval; "
+        "★ another model came into service.",
         draw_history(series),
     )
     beside = tag("div", framed("Accuracy over the cycles", columns, cells))
@@ -144,10 +147,10 @@ def audit(records: CycleRecords) -> Section:
     intro = paragraph(
         join(("Each entry carries the hash of the one before; ", command, " finds any edited byte."))
     )
-    links = join((_file(row) for row in trail.files(records)), "\n")
-    return section(
-        "audit", "Audit trail", intro, log, tag("h3", "Files of this run"), tag("ul", links, class_="files")
-    )
+    links = tag("ul", join((_file(row) for row in trail.files(records)), "\n"), class_="files")
+    around = tag("ul", join(_way(item) for item in trail.ways(records)), class_="files")
+    headings = (tag("h3", "Files of this run"), tag("h3", "Around it"))
+    return section("audit", "Audit trail", intro, log, headings[0], links, headings[1], around)
 
 
 def environment(records: CycleRecords) -> Section:
@@ -161,6 +164,31 @@ def _folded(text: str) -> Safe:
     if len(text) <= _LONG:
         return escape(text)
     return details(f"{text[: _LONG - 40]}…", paragraph(text))
+
+
+def _tradeoffs(records: CycleRecords) -> Safe:
+    found = tradeoffs(records)
+    if not found:
+        return Safe("")
+    from harnesslib.report.scatter import tradeoff
+
+    note = (
+        "Up and to the left is better. Filled: nobody is at least as right for at most as much; the dashed "
+        "line joins them. ▲ leader, ● baseline. Grey: 95\u00a0% intervals."
+    )
+    drawn = (figure(f"{t.phase}: accuracy against {_cost(t)}", note, tradeoff(t), _offers(t)) for t in found)
+    heading = tag("h3", "What accuracy costs")
+    return join((heading, tag("div", join(drawn, "\n"), class_="grid")), "\n")
+
+
+def _cost(item: Tradeoff) -> str:
+    return "cost" if item.unit.startswith("money") else "time (no prices are known)"
+
+
+def _offers(item: Tradeoff) -> Safe:
+    columns = (Column("model"), Column("stage"), Column(item.unit, numeric=True), Column("right"))
+    cells = ((o.label, o.stage, f"{o.cost:.3g}", percent(o.accuracy)) for o in item.offers)
+    return scroller(table(columns, cells, css=""), f"accuracy and cost in {item.phase}")
 
 
 def _models_table(records: CycleRecords, phase: str) -> Safe:
@@ -270,6 +298,10 @@ def _cold_note(item: ColdFigure) -> str:
         f"{percent(comparison.warm.value, 0)}; ✕ not right. "
         f"{plural(comparison.sessions, 'session pair')}, {probability(comparison.p_value)}.{load}"
     )
+
+
+def _way(item: trail.Item) -> Safe:
+    return tag("li", Safe(f'<a href="{quote(item.value, safe="/.")}">{escape(item.name)}</a>'))
 
 
 def _file(row: trail.FileRow) -> Safe:

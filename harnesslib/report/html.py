@@ -34,10 +34,14 @@ class Column:
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the report: shown by a notebook as it is, and put into the page by its template."""
+    """A part of the report: shown by a notebook as it is, and put into the page by its template.
+
+    `empty` where all it has to say is what is missing.
+    """
 
     name: str
     html: str
+    empty: bool = False
 
     def _repr_html_(self) -> str:
         return self.html
@@ -80,7 +84,9 @@ def section(name: str, title: str, *parts: object) -> Section:
     """Return a section with its heading."""
     heading = tag("h2", title, id_=f"{name}-title")
     body = join((heading, *parts), "\n")
-    return Section(name, tag("section", body, class_="part", id_=name, aria_labelledby=f"{name}-title"))
+    empty = all(str(part).startswith('<p class="gap">') for part in parts)
+    html = tag("section", body, class_="part", id_=name, aria_labelledby=f"{name}-title")
+    return Section(name, html, empty)
 
 
 def paragraph(text: object, css: str = "") -> Safe:
@@ -106,7 +112,8 @@ def details(summary: object, body: object, css: str = "") -> Safe:
 
 def scroller(body: object, label: str) -> Safe:
     """Return a region that scrolls sideways, by keyboard too."""
-    return tag("div", body, class_="scroll", tabindex="0", role="region", aria_label=label)
+    name = f"Table: {label}"  # a section may have the label itself, and landmarks need names of their own
+    return tag("div", body, class_="scroll", tabindex="0", role="region", aria_label=name)
 
 
 def table(

@@ -13,7 +13,7 @@ from typing import Any
 
 from harnesslib.errors import DataError
 from harnesslib.report import SECTIONS
-from harnesslib.report.html import visible
+from harnesslib.report.html import Section, visible
 from harnesslib.storage import read, write_atomic
 
 _MARK = "<report section: "
@@ -36,7 +36,7 @@ class Step:
     output: str
 
 
-def render(executed: Path, target: Path) -> None:
+def render(executed: Path, target: Path, known: Sequence[Section] = ()) -> None:
     """Write the report of an executed notebook.
 
     Parameters
@@ -45,6 +45,8 @@ def render(executed: Path, target: Path) -> None:
         The notebook; one that failed gives a page that says so, with everything known before.
     target
         The HTML file, replaced as a whole.
+    known
+        Sections to be shown where no cell gave them: what is known of a cycle that did not finish.
 
     Raises
     ------
@@ -62,7 +64,7 @@ def render(executed: Path, target: Path) -> None:
     from nbconvert.exporters.templateexporter import TemplateExporter
 
     notebook = _read(executed)
-    resources = {"harness": _page(notebook, executed.name), "metadata": {"name": executed.stem}}
+    resources = {"harness": _page(notebook, executed.name, known), "metadata": {"name": executed.stem}}
     with as_file(files("harnesslib.report") / "template") as templates:
         make: Any = TemplateExporter
         exporter = make(
@@ -92,9 +94,9 @@ def _looks_right(found: object) -> bool:
     return isinstance(cells, list) and all(isinstance(cell, dict) for cell in cells)
 
 
-def _page(notebook: Any, name: str) -> dict[str, Any]:  # noqa: ANN401 - as above
+def _page(notebook: Any, name: str, known: Sequence[Section]) -> dict[str, Any]:  # noqa: ANN401 - as above
     cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    parts = _parts(cells)
+    parts = _parts(cells, known)
     head = parts.pop("verdict", "")
     heading = _HEADING.search(head)
     problem = _problem(notebook, cells)
@@ -106,15 +108,15 @@ def _page(notebook: Any, name: str) -> dict[str, Any]:  # noqa: ANN401 - as abov
         "body": "\n".join(parts.values()),
         "contents": [(name, "".join(_TITLE.findall(html)[:1])) for name, html in parts.items()],
         "problem": problem,
-        "not_reached": ", ".join(_not_reached(cells)) if problem else "",
+        "not_reached": ", ".join(_not_reached(cells, known)) if problem else "",
         "notebook": name,
         "steps": list(_steps(notebook.cells)),
     }
 
 
-def _parts(cells: Sequence[Any]) -> dict[str, str]:
+def _parts(cells: Sequence[Any], known: Sequence[Section] = ()) -> dict[str, str]:
     """Return name -> HTML of all sections, in the order of the page."""
-    found: dict[str, str] = {}
+    found = {part.name: part.html for part in known}
     for cell in cells:
         for html in _sections(cell):
             # a capturing look-ahead: the names stand between the texts that they begin
@@ -146,8 +148,8 @@ def _problem(notebook: Any, cells: Sequence[Any]) -> str:  # noqa: ANN401 - as a
     return "It stopped without saying why." if notebook.metadata.get("papermill", {}).get("exception") else ""
 
 
-def _not_reached(cells: Sequence[Any]) -> Iterator[str]:
-    reached = _parts(cells)
+def _not_reached(cells: Sequence[Any], known: Sequence[Section]) -> Iterator[str]:
+    reached = _parts(cells, known)
     wanted = dict.fromkeys(name for cell in cells for name in _CALLS.findall(cell.source))
     return (name for name in wanted if name not in reached)
 

@@ -7,6 +7,7 @@ from harnesslib.report.html import (
     Column,
     Safe,
     Section,
+    definitions,
     details,
     figure,
     framed,
@@ -14,6 +15,7 @@ from harnesslib.report.html import (
     join,
     paragraph,
     pill,
+    scroller,
     section,
     table,
     tag,
@@ -21,12 +23,34 @@ from harnesslib.report.html import (
 from harnesslib.report.view import decisions as decided
 from harnesslib.report.view.decisions import PILLS, DecisionRow
 from harnesslib.report.view.effects import Forest, forests
+from harnesslib.report.view.fallback import fallbacks
 from harnesslib.report.view.gaps import missing, uncompared
-from harnesslib.report.view.numbers import DASH, listed, margin, percent, plural, probability
-from harnesslib.report.view.verdict import Verdict
+from harnesslib.report.view.measured import STAGE_NAMES
+from harnesslib.report.view.numbers import DASH, listed, margin, percent, plural, points, probability
+from harnesslib.report.view.runs import RunsFigure, runs_figures
+from harnesslib.report.view.verdict import Fact, Verdict
 from harnesslib.report.view.verdict import verdict as concluded
 
 _GLYPHS = {"good": "✓", "warn": "?", "bad": "✕", "info": "="}
+_WORDS = (
+    (
+        "served accuracy",
+        "share of answers that are right; a timeout counts as wrong, a broken endpoint as nobody's",
+    ),
+    ("points", "percentage points: from 80 % to 86 % is +6 points"),
+    ("[low, high]", "95 % interval: where the true value lies in 95 of 100 such measurements"),
+    ("baseline, candidate", "what serves now, and what might serve instead; they differ in one thing"),
+    ("screen", "a few calls for every candidate on what the baseline fails, to find out who is worth more"),
+    ("confirmation", "fresh calls for the leader and the baseline, side by side"),
+    (
+        "verification",
+        "cases never used before, asked as an application asks; its gain is the one that is credited",
+    ),
+    ("gate", "one condition of a change: pass, fail, or unknown where the data can't tell"),
+    ("promote, hold, reject", "all gates pass; one is unknown; one fails"),
+    ("restraint", "share of the cases that want no tool call and get none"),
+    ("generation", "number of the routing file in force; each change makes a new one"),
+)
 _CAUSES = {
     "cold_start": "cold start",
     "capability_limit": "capability limit",
@@ -34,16 +58,21 @@ _CAUSES = {
     "flaky": "flaky",
     "infrastructure": "infrastructure",
     "timeout_bound": "timeout-bound",
+    "format_mismatch": "format mismatch",
+    "concurrency_dependent": "worse under load",
+    "cached_replicates": "cached replicates",
+    "drift": "drift",
 }
 
 
 def verdict(records: CycleRecords) -> Section:
     """Return the top of the page: title, verdict and key numbers."""
     view = concluded(records)
-    meta = tag("p", join((tag("span", part) for part in view.meta), " "), class_="meta")
+    run = join(("run ", tag("data", view.run_id, value=view.run_id, data_fact="run")))
+    meta = tag("p", join((tag("span", part) for part in (run, *view.meta)), " "), class_="meta")
     title = tag("h1", view.title, id_="verdict-title")
     return Section(
-        "verdict", tag("header", join((meta, title, _note(view), _box(view)), "\n"), id_="verdict")
+        "verdict", tag("header", join((meta, title, _note(view), _box(view), _words()), "\n"), id_="verdict")
     )
 
 
@@ -67,7 +96,7 @@ def decisions(records: CycleRecords) -> Section:
         Column("decision"),
         Column("reason"),
     )
-    cells = ((r.model, r.change, r.effect, r.calls, _states(r), r.reason) for r in rows)
+    cells = ((r.model, r.change, r.effect, r.calls, _states(r), _why(r)) for r in rows)
     gates = tag("h3", "Gates, one by one")
     folded = tag("div", join((_gates(row) for row in rows), "\n"), class_="gates")
     return section(
@@ -82,15 +111,19 @@ def effects(records: CycleRecords) -> Section:
         return section("effects", "Effects", gap(uncompared(records)))
     from harnesslib.report.charts import forest
 
-    pictures = join(
-        (figure(_forest_title(f), _forest_note(f), forest(f), _forest_numbers(f)) for f in drawn), "\n"
-    )
+    spread = {item.arms.phase: item for item in runs_figures(records)}
+    pictures = []
+    for item in drawn:
+        pictures.append(figure(_forest_title(item), _forest_note(item), forest(item), _forest_numbers(item)))
+        if item.phase in spread:
+            pictures.append(_spread(spread[item.phase]))
     intro = (
-        "Change of served accuracy against the baseline, paired by case. The screen looks at everybody "
-        "with few calls, so its best looks better than it is; the confirmation asks again with fresh calls; "
-        "the verification asks cases never used before. Only the last is credited."
+        "Change of served accuracy against the baseline, paired by case. The screen asks candidates what the "
+        "baseline fails, and its promise is a guess; the confirmation asks again with fresh calls; "
+        "the verification asks cases never used before. Only the last is credited. The last line of each "
+        "picture is the control: what serves now, compared with itself."
     )
-    return section("effects", "Effects", paragraph(intro), tag("div", pictures, class_="grid"))
+    return section("effects", "Effects", paragraph(intro), tag("div", join(pictures, "\n"), class_="grid"))
 
 
 def verification(records: CycleRecords) -> Section:
@@ -115,7 +148,8 @@ def verification(records: CycleRecords) -> Section:
         Column("reason"),
     )
     cells = ((r.model, r.change, r.effect, r.p_value, pill(*PILLS[r.result]), r.reason) for r in rows)
-    return section("verification", title, paragraph(intro), framed("Verification", columns, cells))
+    shown = framed("Verification", columns, cells)
+    return section("verification", title, paragraph(intro), shown, _fallbacks(records))
 
 
 def causes(records: CycleRecords) -> Section:
@@ -197,6 +231,28 @@ def plan(records: CycleRecords) -> Section:
     return section("plan", "What was asked", paragraph(intro), framed("Plan", columns, cells), skipped)
 
 
+def _fallbacks(records: CycleRecords) -> Safe:
+    rows = fallbacks(records)
+    if not rows:
+        return Safe("")
+    columns = (
+        Column("denied model"),
+        Column("answers now"),
+        Column("right by itself"),
+        Column("right through the fallback"),
+        Column("restraint"),
+        Column("asked"),
+        Column("result"),
+    )
+    cells = (
+        (f"{r.denied}, {r.phase}", r.fallback, r.own, r.served, r.restraint, r.asked, pill(*PILLS[r.result]))
+        for r in rows
+    )
+    intro = "Who asks for a denied model gets its fallback; these are the answers it gets."
+    heading = tag("h3", "Quality of the fallbacks")
+    return join((heading, paragraph(intro), framed("Fallbacks", columns, cells)), "\n")
+
+
 def _note(view: Verdict) -> Safe:
     if not view.simulated:
         return Safe("")
@@ -205,14 +261,29 @@ def _note(view: Verdict) -> Safe:
 
 
 def _box(view: Verdict) -> Safe:
-    facts = join((tag("li", join((tag("b", f.value), tag("small", f.label)))) for f in view.facts), "\n")
+    facts = join((_fact(fact) for fact in view.facts), "\n")
+    see = Safe('<a href="#checks">checks</a>')
+    doubts = join((f"Don't take this at its word: {listed(view.doubts)} failed; see the ", see, "."))
     parts = (
         pill(view.tone, _GLYPHS[view.tone], view.word),
         tag("p", view.lead, class_="lead"),
+        tag("p", tag("strong", doubts)) if view.doubts else Safe(""),
         *(paragraph(line) for line in view.lines),
         tag("ul", facts, class_="kpis") if view.facts else Safe(""),
     )
     return tag("section", join(parts, "\n"), class_=f"verdict {view.tone}", aria_label="Verdict")
+
+
+def _words() -> Safe:
+    """Return what the page's words mean, folded."""
+    meanings = definitions((word, meaning, False) for word, meaning in _WORDS)
+    return details("The words on this page", meanings, "words noprint")
+
+
+def _fact(fact: Fact) -> Safe:
+    """Show a number, and beside it, for `harness verify`, what exactly is claimed."""
+    number = tag("data", fact.value, value=fact.exact, data_fact=fact.key)
+    return tag("li", join((tag("b", number), tag("small", fact.label))))
 
 
 def _states(row: DecisionRow) -> Safe:
@@ -222,9 +293,16 @@ def _states(row: DecisionRow) -> Safe:
     return tag("span", join(shown, " "), class_="pills")
 
 
+def _why(row: DecisionRow) -> Safe:
+    settle = join((tag("b", "Would settle it: "), row.settle)) if row.settle else Safe("")
+    return join((row.reason, tag("small", settle) if settle else settle), " ")
+
+
 def _gates(row: DecisionRow) -> Safe:
     passed = sum(gate.verdict == "pass" for gate in row.gates)
     said = f"{row.model}, {row.change}: {passed} of {plural(len(row.gates), 'gate')} passed"
+    if row.gates and all(gate.verdict == "unknown" for gate in row.gates):
+        said = f"{row.model}, {row.change}: not confirmed, so no gate could be judged"
     columns = [Column("gate"), Column("result"), Column("observed"), Column("asked for")]
     cells = [[g.name, pill(*PILLS[g.verdict]), g.observed, g.threshold] for g in row.gates]
     if any(gate.settle for gate in row.gates):
@@ -232,6 +310,23 @@ def _gates(row: DecisionRow) -> Safe:
         cells = [[*line, gate.settle or DASH] for line, gate in zip(cells, row.gates, strict=True)]
     inside = join((paragraph(row.hypothesis, "note"), framed(said, columns, cells)))
     return details(join((said, " ", _states(row))), inside)
+
+
+def _spread(item: RunsFigure) -> Safe:
+    from harnesslib.report.scatter import runs
+
+    stage = STAGE_NAMES[item.arms.stage]
+    note = f"One mark per run of the {stage}; equal runs are stacked, the tick below is the mean."
+    partial = any(not run.whole for arm in (item.candidate, item.baseline) for run in arm.runs)
+    note += " Hollow: a run that asked a part of the cases only, and counts for no mean." if partial else ""
+    columns = (Column("model"), Column("run", numeric=True), Column("cases", numeric=True), Column("right"))
+    cells = (
+        (arm.label, number, run.cases, percent(run.accuracy))
+        for arm in (item.candidate, item.baseline)
+        for number, run in enumerate(arm.runs, start=1)
+    )
+    numbers = scroller(table(columns, cells, css=""), f"every run in {item.arms.phase}")
+    return figure(f"{item.arms.phase}: every run of both", note, runs(item), numbers)
 
 
 def _forest_title(item: Forest) -> str:
@@ -243,7 +338,7 @@ def _forest_note(item: Forest) -> str:
     if item.zone is not None:
         zone = f" Grey: ±{margin(item.zone)} points, too small for this plan to find."
     unknown = f" Without an estimate: {listed(item.unknown)}." if item.unknown else ""
-    marks = "Hollow: screen. Square: confirmation. Diamond: verification."
+    marks = "Hollow: screen. Square: confirmation. Diamond: verification. Cross: control."
     return f"{marks} Lines: 95\u00a0% intervals.{zone}{unknown}"
 
 
@@ -253,15 +348,11 @@ def _forest_numbers(item: Forest) -> Safe:
         Column("stage"),
         *(Column(n, numeric=True) for n in ("effect", "low", "high")),
     )
-    cells = (
-        (
-            row.label,
-            row.stage,
-            *("n/a" if v is None else f"{100 * v:+.1f}" for v in (row.value, row.low, row.high)),
-        )
-        for row in item.rows
-    )
-    return tag("div", table(columns, cells, css=""), class_="scroll")
+    cells = [(r.label, r.stage, points(r.value), points(r.low), points(r.high)) for r in item.rows]
+    if item.control is not None:
+        e = item.control.effect
+        cells.append((item.control.model, "control", points(e.value), points(e.low), points(e.high)))
+    return scroller(table(columns, cells, css=""), f"effects in {item.phase}")
 
 
 def _agreement(row: TruthRow) -> Safe:

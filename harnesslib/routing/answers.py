@@ -18,7 +18,7 @@ from harnesslib.records import (
     Rule,
     Spec,
 )
-from harnesslib.routing.checks import allowed_from
+from harnesslib.routing.checks import allowed_from, with_prompts
 
 
 def initial(config: HarnessConfig, *, now: datetime) -> RoutingConfig:
@@ -34,7 +34,8 @@ def initial(config: HarnessConfig, *, now: datetime) -> RoutingConfig:
         )
         for name, phase in config.phases.items()
     }
-    return RoutingConfig(generation=1, parent_sha256="", timestamp=now, rules=rules, baselines=baselines)
+    first = RoutingConfig(generation=1, parent_sha256="", timestamp=now, rules=rules, baselines=baselines)
+    return with_prompts(first, config.prompts)
 
 
 def resolve(config: RoutingConfig, model: str, phase: str) -> Resolution:
@@ -54,6 +55,7 @@ def resolve(config: RoutingConfig, model: str, phase: str) -> Resolution:
         what = f"'{rule.model}' is denied in '{phase}' and its chain has no allowed model"
         raise DataError(f"routing_config.json: {what}; cure: name an allowed fallback_model")
     warmup = serving.enable_warmup or serving.settings.warmup
+    prompt = config.prompts.get(serving.settings.variant)
     return Resolution(
         requested_model=model,
         phase=phase,
@@ -63,6 +65,8 @@ def resolve(config: RoutingConfig, model: str, phase: str) -> Resolution:
         fallbacks=served[1:],
         generation=config.generation,
         reason=_why(model, rule, serving),
+        call_format=prompt.format if prompt else serving.settings.variant,
+        system_prompt=prompt.system_prompt if prompt else "",
     )
 
 

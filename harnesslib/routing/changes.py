@@ -18,7 +18,7 @@ from harnesslib.records import (
     Summary,
     Verification,
 )
-from harnesslib.routing.checks import chain_of
+from harnesslib.routing.checks import chain_of, with_prompts
 
 Rules = dict[tuple[str, str], Rule]
 Baselines = dict[str, Baseline]
@@ -69,7 +69,13 @@ def apply(
         rule = _denied(decision, rules, stamp, fallback)
         review_after = stamp.now + timedelta(days=review_days)
         rules[spec.model, spec.phase] = msgspec.structs.replace(rule, review_after=review_after)
-    return _generation(rules, baselines, stamp)
+    for decision in _promoted(decisions, "allow"):
+        spec = decision.recommendation.spec
+        rule = _changed(decision, rules, stamp)
+        rules[spec.model, spec.phase] = msgspec.structs.replace(rule, allow=True, review_after=None)
+    proposed = (decision.recommendation for decision in promotions)
+    prompts = {one.spec.settings.variant: one.prompt for one in proposed if one.prompt}
+    return with_prompts(_generation(rules, baselines, stamp), config.prompts | prompts)
 
 
 def settle(
@@ -101,7 +107,7 @@ def settle(
             rules[pair] = _by_pair(before)[pair]
     if rules == _by_pair(before) and baselines == before.baselines:
         return None
-    return _generation(rules, baselines, stamp)
+    return with_prompts(_generation(rules, baselines, stamp), before.prompts | applied.prompts)
 
 
 def _settled(previous: Rule | None, rule: Rule, kept: set[str]) -> Rule | None:

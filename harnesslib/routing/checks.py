@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+
+import msgspec
 
 from harnesslib.explain import did_you_mean, listed
-from harnesslib.records import AUTO, Baseline, RoutingConfig, Rule
+from harnesslib.records import AUTO, Baseline, Prompt, RoutingConfig, Rule
 
 _SHA256 = re.compile(r"(?:[0-9a-f]{64})?")
 
@@ -46,6 +48,13 @@ def _follow(
             _follow(config, chain_of(rule), phase, found, seen)
 
 
+def with_prompts(config: RoutingConfig, known: Mapping[str, Prompt]) -> RoutingConfig:
+    """Return a routing with the texts of the prompt variants that its rules name, and no other."""
+    used = {rule.settings.variant for rule in config.rules}
+    texts = {name: prompt for name, prompt in sorted(known.items()) if name in used}
+    return msgspec.structs.replace(config, variants=texts or msgspec.UNSET)
+
+
 def check(config: RoutingConfig) -> tuple[str, ...]:
     """Return what is wrong with a routing config, one sentence each; () = nothing.
 
@@ -81,6 +90,10 @@ def _rule_problems(rule: Rule, config: RoutingConfig) -> Iterator[str]:
     if rule.model in {"", AUTO}:
         yield f"{place}: '{rule.model}' is no model's name"
     known = {other.model for other in config.rules if other.phase == rule.phase} - {rule.model}
+    variant = rule.settings.variant
+    pinned = config.prompts.get(variant)
+    if "@" in variant and (pinned is None or pinned.pinned(variant.rpartition("@")[0]) != variant):
+        yield f"{place}: variants holds no text with the hash of '{variant}'"
     for name in chain_of(rule):
         if name == rule.model:
             yield f"{place}: falls back to itself"

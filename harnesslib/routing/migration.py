@@ -12,7 +12,7 @@ from harnesslib.errors import DataError
 from harnesslib.explain import did_you_mean, listed
 from harnesslib.records import Baseline, HarnessConfig, Record, RoutingConfig, Rule
 from harnesslib.routing.answers import initial
-from harnesslib.routing.checks import allowed_from, check
+from harnesslib.routing.checks import allowed_from, check, with_prompts
 
 LEGACY_VERSION = "1.0"
 
@@ -105,7 +105,7 @@ def _migrated(legacy: LegacyRouting, harness: HarnessConfig, now: datetime) -> R
     served = {
         phase: _serving(config, phase, model, first.baselines[phase]) for phase, model in baselines.items()
     }
-    return msgspec.structs.replace(config, baselines=served)
+    return with_prompts(msgspec.structs.replace(config, baselines=served), harness.prompts)
 
 
 def _rule(old: LegacyRule, legacy: LegacyRouting, harness: HarnessConfig, now: datetime) -> Rule:

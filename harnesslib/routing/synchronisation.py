@@ -7,6 +7,7 @@ import msgspec
 from harnesslib.records import Baseline, HarnessConfig, RoutingConfig, Rule
 from harnesslib.routing.answers import initial
 from harnesslib.routing.changes import Stamp
+from harnesslib.routing.checks import with_prompts
 
 REASON = "settings edited in harness.toml"
 UNMEASURED = "not measured yet with the settings edited in harness.toml"
@@ -37,7 +38,7 @@ def synced(config: RoutingConfig, harness: HarnessConfig, *, stamp: Stamp) -> Ro
             baselines[phase] = _unmeasured(baseline, rule)
     if not edited and baselines == config.baselines:
         return None
-    return msgspec.structs.replace(
+    changed = msgspec.structs.replace(
         config,
         generation=stamp.generation,
         parent_sha256=stamp.parent_sha256,
@@ -45,6 +46,7 @@ def synced(config: RoutingConfig, harness: HarnessConfig, *, stamp: Stamp) -> Ro
         rules=tuple(rules.values()),
         baselines=baselines,
     )
+    return with_prompts(changed, config.prompts | harness.prompts)
 
 
 def _is_outdated(held: Rule, written: Rule) -> bool:

@@ -21,6 +21,7 @@ from harnesslib.records import (
     Spec,
     Summary,
 )
+from harnesslib.records.naming import promotion_names
 from harnesslib.self_optimizing_policy.counts import counts, summaries_of
 from harnesslib.self_optimizing_policy.gate import Gate, ask_all, verdict_of
 from harnesslib.self_optimizing_policy.other_gates import (
@@ -36,15 +37,21 @@ from harnesslib.self_optimizing_policy.promotion import (
     PromotionEvidence,
     promotion_evidence,
 )
+from harnesslib.self_optimizing_policy.readmission import (
+    READMISSION_GATES,
+    ReadmissionEvidence,
+    readmission_evidence,
+)
 from harnesslib.stats import intervals
 from harnesslib.stats.wording import count, p_value, points
 
-AnyGate = Gate[PromotionEvidence] | Gate[WarmupEvidence] | Gate[DenialEvidence]
+AnyGate = Gate[PromotionEvidence] | Gate[WarmupEvidence] | Gate[DenialEvidence] | Gate[ReadmissionEvidence]
 
 GATES: Mapping[str, tuple[AnyGate, ...]] = {
     "promote": PROMOTION_GATES,
     "enable_warmup": WARMUP_GATES,
     "deny": DENIAL_GATES,
+    "allow": READMISSION_GATES,
 }
 """Action -> its gates, in the order in which they are shown."""
 
@@ -84,7 +91,8 @@ def decide(
     A promotion is judged on the confirmation alone: what chose a candidate says nothing about it. `ended`
     says how its measurement ended, for the reason of a verdict that was left open.
     """
-    judge = {"promote": _promotion, "enable_warmup": _warmup, "deny": _denial}[recommendation.action]
+    judges = {"promote": _promotion, "enable_warmup": _warmup, "deny": _denial, "allow": _readmission}
+    judge = judges[recommendation.action]
     gates, effect = judge(recommendation, summary, policy, phase)
     return Decision(
         id=f"{run_id}:{recommendation.id}",
@@ -164,28 +172,38 @@ def _denial(
     return ask_all(DENIAL_GATES, evidence), intervals.difference(*gained, *lost)
 
 
+def _readmission(
+    recommendation: Recommendation, summary: Summary, policy: PolicyConfig, phase: PhaseConfig
+) -> tuple[tuple[GateResult, ...], Estimate]:
+    evidence = readmission_evidence(recommendation, summary, policy, phase)
+    no_gain = "nothing else changes, so no gain is measured"
+    effect = intervals.unmeasured("readmission", no_gain, n=evidence.calls.calls)
+    return ask_all(READMISSION_GATES, evidence), effect
+
+
 def _left_behind(feedback: Feedback, measured: Measured) -> list[Recommendation]:
     """Return a promotion proposal for each candidate of the screen that nobody proposed."""
-    taken = {item.id for item in feedback.recommendations}
     proposed = {item.spec.id for item in feedback.recommendations if item.action == "promote"}
-    found: list[Recommendation] = []
-    for seen in measured.screened:
-        if seen.spec.id in proposed:
-            continue
-        name = f"{seen.phase}-promote-{seen.spec.model}"
-        unique = name if name not in taken else f"{name}-{seen.spec.id.rsplit('/', 1)[-1]}"
-        taken.add(unique)
-        rival = measured.baselines[seen.phase].model
-        found.append(
-            Recommendation(
-                id=unique,
-                action="promote",
-                phase=seen.phase,
-                spec=seen.spec,
-                hypothesis=f"{seen.spec.model} serves {seen.phase} better than {rival}.",
-            )
-        )
-    return found
+    names: dict[str, tuple[str, str]] = {}
+    for phase, baseline in measured.baselines.items():
+        together = [seen.spec for seen in measured.screened if seen.phase == phase]
+        names |= promotion_names(baseline, together)
+    return [
+        _promotion_of(seen.spec, measured.baselines[seen.phase].model, *names[seen.spec.id])
+        for seen in measured.screened
+        if seen.spec.id not in proposed
+    ]
+
+
+def _promotion_of(spec: Spec, rival: str, name: str, label: str) -> Recommendation:
+    return Recommendation(
+        id=name,
+        action="promote",
+        phase=spec.phase,
+        spec=spec,
+        hypothesis=f"{label} serves {spec.phase} better than {rival}.",
+        label=label,
+    )
 
 
 def _with_serving_fallback(
@@ -211,7 +229,7 @@ def _reason(
     ended: str,
 ) -> str:
     gates, effect = asked
-    verdict, model = verdict_of(gates), recommendation.spec.model
+    verdict, model = verdict_of(gates), recommendation.serving
     if verdict == "PROMOTE":
         return _why_promoted(recommendation, summary, effect)
     if verdict == "HOLD" and ended:
@@ -221,7 +239,12 @@ def _reason(
     definition = next(item for item in GATES[recommendation.action] if item.name == gate.name)
     why = definition.failing if verdict == "REJECT" else definition.unknown
     what = "is rejected" if verdict == "REJECT" else "is not decided"
-    subject = {"promote": model, "enable_warmup": f"A warm-up of {model}", "deny": f"Denying {model}"}
+    subject = {
+        "promote": model,
+        "enable_warmup": f"A warm-up of {model}",
+        "deny": f"Denying {model}",
+        "allow": f"Allowing {model} again",
+    }
     return f"{subject[recommendation.action]} {what}: {why} ({gate.observed}; asked for: {gate.threshold})."
 
 
@@ -230,15 +253,17 @@ def _telling(gate: GateResult) -> int:
 
 
 def _why_promoted(recommendation: Recommendation, summary: Summary, effect: Estimate) -> str:
-    model, phase = recommendation.spec.model, recommendation.phase
+    model, phase = recommendation.serving, recommendation.phase
     if recommendation.action == "enable_warmup":
         return f"First calls of {model} pass more often after a warm-up ({points(effect)} over sessions)."
     if recommendation.action == "deny":
-        mine = counts(summaries_of(summary, model, phase), wants_call=True)
+        mine = counts(summaries_of(summary, recommendation.spec.model, phase), wants_call=True)
         return (
             f"{model} passes {mine.passes} of {mine.calls} calls where one is wanted, too few for {phase}; "
             f"{recommendation.fallback_model} serves instead."
         )
+    if recommendation.action == "allow":
+        return f"{model} can do {phase} again: what it was denied for is gone."
     seen = summary.comparison(recommendation.spec.id, "confirm")
     rival, p, cases = (seen.baseline.model, seen.p_value, seen.cases) if seen else ("the baseline", None, 0)
     return (

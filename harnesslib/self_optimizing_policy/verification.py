@@ -14,6 +14,7 @@ from harnesslib.records import (
 from harnesslib.self_optimizing_policy.counts import counts, infra_share
 from harnesslib.self_optimizing_policy.gate import AT_MOST
 from harnesslib.self_optimizing_policy.promotion import PROMOTION_GATES, promotion_evidence
+from harnesslib.self_optimizing_policy.readmission import readmitted
 from harnesslib.stats import intervals
 from harnesslib.stats.wording import count, p_value, percent, points, share
 
@@ -25,11 +26,12 @@ def verify(decision: Decision, summary: Summary, *, policy: PolicyConfig, phase:
     """Say whether a change is kept.
 
     Promotion: better on the holdout at `verify_alpha`, no guard harmed. Warm-up: first calls pass more often
-    at `verify_alpha`. Denial: the fallback, asked for the denied model, is not below the floor. Without valid
-    samples nothing is kept. The credited effect is the one measured here.
+    at `verify_alpha`. Denial: the fallback, asked for the denied model, is not below the floor. Readmission:
+    the model is proven above it. Without valid samples nothing is kept. The credited effect is the one
+    measured here.
     """
-    judge = {"promote": _promotion, "enable_warmup": _warmup, "deny": _denial}[decision.recommendation.action]
-    return judge(decision, summary, policy, phase)
+    judges = {"promote": _promotion, "enable_warmup": _warmup, "deny": _denial, "allow": _readmission}
+    return judges[decision.recommendation.action](decision, summary, policy, phase)
 
 
 def _result(
@@ -116,3 +118,23 @@ def _denial(decision: Decision, summary: Summary, policy: PolicyConfig, phase: P
     no_gain = "the denied model was not asked again, so no gain is credited"
     effect = intervals.unmeasured("verification of a denial", no_gain, n=served.n)
     return _result(decision, effect, kept=kept, reason=reason)
+
+
+def _readmission(
+    decision: Decision, summary: Summary, policy: PolicyConfig, phase: PhaseConfig
+) -> Verification:
+    spec = decision.recommendation.spec
+    key = ("verify_fallback", spec.phase, spec.model)
+    arms = tuple(item for item in summary.specs if (item.stage, item.spec.phase, item.spec.model) == key)
+    unsound = _unsound(decision, arms, policy)
+    if unsound:
+        return unsound
+    seen, able = readmitted(decision, summary, phase)
+    said = "serves its own requests again" if able else "stays denied"
+    reason = (
+        f"{spec.model} {said}: {seen.said()} where a call is wanted; "
+        f"the floor is {percent(phase.accuracy_floor)}."
+    )
+    no_gain = "its fallback was not measured beside it, so no gain is credited"
+    effect = intervals.unmeasured("verification of a readmission", no_gain, n=seen.calls)
+    return _result(decision, effect, kept=able, reason=reason)

@@ -12,7 +12,7 @@ from harnesslib.errors import InputError
 from harnesslib.parsers import write
 from harnesslib.records import Case, SimulatedModel, SimulatedWorld, Suite
 from harnesslib.simulator.mistakes import Calls, mistakes, reference, wants_call
-from harnesslib.simulator.truth import declared, probabilities, uniforms
+from harnesslib.simulator.truth import declared, marked, probabilities, uniforms
 from harnesslib.suites.parametric import rows
 
 UNKNOWN = "I am a simulated model. I know the cases of my suites, and this is none of them."
@@ -77,30 +77,54 @@ class Conversation:
 class Playbook:
     """Everything that can be known before the first request.
 
-    `scripts` is keyed by the first words of the user, `chances` by model and then by the same words.
+    `scripts` is keyed by the first words of the user, `chances` by model and then by the same words. `slow`
+    and `cached` hold the words of each model's cases that have this trouble.
     """
 
     seed: int
     models: Mapping[str, SimulatedModel]
     scripts: Mapping[str, Script]
     chances: Mapping[str, Mapping[str, float]]
+    slow: Mapping[str, frozenset[str]]
+    cached: Mapping[str, frozenset[str]]
 
     def answer(
-        self, model_id: str, conversation: Conversation, *, seed: int | str, offered: Sequence[str]
+        self,
+        model_id: str,
+        conversation: Conversation,
+        *,
+        seed: int | str,
+        offered: Sequence[str],
+        odds: float = 1.0,
     ) -> Answer:
         """Return what a model says next.
 
         One draw per (world, model, case, seed) decides about the whole conversation, so that its requests,
         which come one by one, agree. `offered` names the tools of the request (a text variant's stand in
-        the conversation): others are never called.
+        the conversation): others are never called. `odds` is what trouble leaves of the pass rate.
         """
-        if conversation.variant == variants.NATIVE:
-            return self._answer(model_id, conversation, seed=seed, offered=offered)
-        answer = self._answer(model_id, conversation, seed=seed, offered=conversation.offered)
-        return _in_text(answer, conversation.variant)
+        in_words = conversation.variant != variants.NATIVE
+        named = conversation.offered if in_words else offered
+        answer = self._answer(model_id, conversation, seed=seed, offered=named, odds=odds)
+        if answer.calls and self._is_unreadable(model_id, conversation, seed):
+            answer = Answer(calls=answer.calls, malformed=True)
+        return _in_text(answer, conversation.variant) if in_words else answer
+
+    def _is_unreadable(self, model_id: str, conversation: Conversation, seed: int | str) -> bool:
+        trouble = self.models[model_id].trouble
+        if trouble.unreadable_in and conversation.variant not in trouble.unreadable_in:
+            return False
+        luck = uniforms(1, self.seed, model_id, "unreadable", conversation.opening, seed)[0]
+        return luck < trouble.unreadable_share
 
     def _answer(
-        self, model_id: str, conversation: Conversation, *, seed: int | str, offered: Sequence[str]
+        self,
+        model_id: str,
+        conversation: Conversation,
+        *,
+        seed: int | str,
+        offered: Sequence[str],
+        odds: float,
     ) -> Answer:
         script = self.scripts.get(conversation.opening)
         if script is None:
@@ -114,7 +138,7 @@ class Playbook:
             return Answer(text=script.replies[conversation.turn])
         luck, *draws = uniforms(5, self.seed, model_id, script.case_id, seed)
         answer = _right(script, conversation.turn)
-        if luck >= chance:
+        if luck >= chance * odds:
             share = self.models[model_id].malformed_share
             answer = _failed(script, conversation.turn, malformed_share=share, draws=draws)
         if {call.name for call in answer.calls} <= set(offered):
@@ -130,7 +154,8 @@ class Playbook:
         model = self.models[model_id]
         one, two = uniforms(2, self.seed, model_id, seed, conversation.length, conversation.opening)
         normal = math.sqrt(-2 * math.log(1 - one)) * math.cos(2 * math.pi * two)
-        return model.latency_s * math.exp(model.latency_spread * normal)
+        late_s = model.trouble.slow_s if conversation.opening in self.slow.get(model_id, ()) else 0.0
+        return model.latency_s * math.exp(model.latency_spread * normal) + late_s
 
 
 def prepare(world: SimulatedWorld, suites: Mapping[str, Suite]) -> Playbook:
@@ -145,6 +170,7 @@ def prepare(world: SimulatedWorld, suites: Mapping[str, Suite]) -> Playbook:
     """
     scripts: dict[str, Script] = {}
     chances: dict[str, dict[str, float]] = {model.id: {} for model in world.models}
+    troubled = {"slow": dict[str, frozenset[str]](), "cached": dict[str, frozenset[str]]()}
     for suite in _distinct(suites.values()):
         openings = [(row.turns[0].user.strip(), row) for case in suite.cases for row in rows(case)]
         for opening, case in openings:
@@ -157,8 +183,12 @@ def prepare(world: SimulatedWorld, suites: Mapping[str, Suite]) -> Playbook:
             if declared(world, model.id, suite.name):
                 table = probabilities(world, model.id, suite)
                 chances[model.id].update({opening: table[case.id] for opening, case in openings})
+            for name, share in (("slow", model.trouble.slow_share), ("cached", model.trouble.cached_share)):
+                ids = marked(share, suite, world.seed, model.id, name)
+                here = {opening for opening, case in openings if case.id in ids}
+                troubled[name][model.id] = troubled[name].get(model.id, frozenset()) | here
     models = {model.id: model for model in world.models}
-    return Playbook(seed=world.seed, models=models, scripts=scripts, chances=chances)
+    return Playbook(seed=world.seed, models=models, scripts=scripts, chances=chances, **troubled)
 
 
 def follow(messages: Sequence[Message]) -> Conversation:

@@ -18,6 +18,7 @@ from harnesslib.records import SimulatedModel
 from harnesslib.simulator import wire
 from harnesslib.simulator.loading import parse_keep_alive
 from harnesslib.simulator.serving import ModelRoom, Question, Served, StillLoadingError
+from harnesslib.simulator.trouble import FaultError
 
 OWNER = "harnesslib-simulator"
 """What ``owned_by`` says in ``/v1/models``: a client may then unload models through Ollama's API."""
@@ -162,6 +163,10 @@ async def in_the_form_of_the_api(request: web.Request, handler: Handler) -> web.
         return await handler(request)
     except StillLoadingError:
         refusal = wire.Refusal(503, "Loading model", "unavailable_error", 503)
+    except FaultError as error:
+        if error.kind == "reset" and request.transport is not None:
+            request.transport.abort()
+        refusal = wire.Refusal(500, "simulated fault", "server_error", 500)
     except wire.Refusal as error:
         refusal = error
     except web.HTTPException as error:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from harnesslib.records import SimulatedModel, SimulatedWorld, Suite, encode, sha256
 from harnesslib.simulator.answers import Answer, Conversation, Message, follow, prepare
 from harnesslib.simulator.loading import Residence
+from harnesslib.simulator.trouble import Troubles
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class StillLoadingError(Exception):
 class ModelRoom:
     """All models of a world, side by side, with the little state they have.
 
-    That state is what is loaded, and how often a case came without a seed.
+    That state is what is loaded, how often a case came without a seed, and what their troubles remember.
 
     Parameters
     ----------
@@ -63,6 +64,7 @@ class ModelRoom:
         self._playbook = prepare(world, suites)
         self._residences = {model.id: Residence(model.load_s, model.keep_alive_s) for model in world.models}
         self._clock, self._sleep = clock, sleep
+        self._troubles = {model.id: Troubles(model, world.seed, clock()) for model in world.models}
         self._unseeded: Counter[tuple[str, str]] = Counter()
 
     async def ask(self, model_id: str, question: Question) -> Served:
@@ -72,6 +74,8 @@ class ModelRoom:
         ------
         StillLoadingError
             The model is loading, and is one that refuses meanwhile.
+        FaultError
+            Its server breaks down, as its troubles declare.
         """
         residence, asked_at = self._residences[model_id], self._clock()
         wait_s = residence.load(asked_at)
@@ -81,14 +85,28 @@ class ModelRoom:
         try:
             if wait_s:
                 await self._sleep(wait_s)
-            load_s = self._clock() - asked_at
-            conversation = follow(question.messages)
-            seed = self._seed(model_id, conversation, question.seed)
-            answer = self._playbook.answer(model_id, conversation, seed=seed, offered=question.offered)
-            latency_s = self._playbook.latency_s(model_id, conversation, seed=seed)
-            await self._sleep(latency_s)
+            return await self._reply(model_id, question, load_s=self._clock() - asked_at)
         finally:
             residence.end(self._clock(), question.keep_alive_s)
+
+    async def _reply(self, model_id: str, question: Question, *, load_s: float) -> Served:
+        """Answer for a model that is loaded, its troubles included."""
+        trouble, book = self._troubles[model_id], self._playbook
+        conversation = follow(question.messages)
+        seed, known = self._seed(model_id, conversation, question.seed), False
+        plight = trouble.begin(self._clock())
+        try:
+            if conversation.opening in book.cached.get(model_id, ()):
+                seed, known = trouble.remembered(conversation.opening, conversation.length, seed)
+            answer = book.answer(
+                model_id, conversation, seed=seed, offered=question.offered, odds=plight.odds
+            )
+            latency_s = plight.slowdown * book.latency_s(model_id, conversation, seed=seed)
+            if known:
+                latency_s = self.models[model_id].trouble.cached_s
+            await self._sleep(latency_s)
+        finally:
+            trouble.end()
         return Served(answer, conversation, load_s, latency_s)
 
     def move(self, model_id: str, keep_alive_s: float | None) -> str:

@@ -13,8 +13,18 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from harnesslib import variants
 from harnesslib.errors import InputError
-from harnesslib.records import AUTO, SPLITS, Case, SimulatedModel, SimulatedPhase, SimulatedWorld, Suite
+from harnesslib.records import (
+    AUTO,
+    SPLITS,
+    Case,
+    SimulatedModel,
+    SimulatedPhase,
+    SimulatedTrouble,
+    SimulatedWorld,
+    Suite,
+)
 from harnesslib.suites import quick
 
 T = TypeVar("T", bound=msgspec.Struct)
@@ -102,6 +112,15 @@ def declared(world: SimulatedWorld, model_id: str, suite_name: str) -> tuple[str
     return (truth_id, models[truth_id].phases[suite_name]) if _has(models, truth_id, suite_name) else None
 
 
+def marked(share: float, suite: Suite, *parts: object) -> frozenset[str]:
+    """Return the ids of this share of each split's cases, drawn by `parts`."""
+    found: set[str] = set()
+    for split in SPLITS:
+        cases = sorted(suite.part(split), key=lambda case: uniforms(1, *parts, suite.name, case.id))
+        found |= {case.id for case in cases[: round(share * len(cases))]}
+    return frozenset(found)
+
+
 def uniforms(count: int, *parts: object) -> tuple[float, ...]:
     """Return `count` (at most 8) reproducible numbers in [0, 1) that depend on all `parts`.
 
@@ -147,7 +166,9 @@ def _model(raw: Mapping[str, Any], where: str) -> SimulatedModel:
         raise InputError(
             f"{where}.phases: expected tables; cure: write [models.phases.NAME] above the numbers"
         )
-    model = _convert({**raw, "phases": {}}, SimulatedModel, where)
+    model = _convert({**raw, "phases": {}, "trouble": {}}, SimulatedModel, where)
+    trouble = _convert(raw.get("trouble", {}), SimulatedTrouble, f"{where}.trouble")
+    model = msgspec.structs.replace(model, trouble=trouble)
     read = {key: _convert(phase, SimulatedPhase, f"{where}.phases.{key}") for key, phase in phases.items()}
     for field, value in _out_of_range(model, read):
         raise InputError(f"{where}.{field}: expected {value[0]}, got {value[1]!r}; cure: correct the number")
@@ -155,6 +176,8 @@ def _model(raw: Mapping[str, Any], where: str) -> SimulatedModel:
 
 
 def _convert(raw: Mapping[str, Any], type_: type[T], where: str) -> T:
+    if not isinstance(raw, Mapping):
+        raise InputError(f"{where}: expected a table; cure: write its name in brackets above the numbers")
     for key in raw:
         if key not in type_.__struct_fields__:
             near = get_close_matches(key, type_.__struct_fields__, n=1)
@@ -169,18 +192,28 @@ def _convert(raw: Mapping[str, Any], type_: type[T], where: str) -> T:
 
 def _out_of_range(
     model: SimulatedModel, phases: Mapping[str, SimulatedPhase]
-) -> Iterator[tuple[str, tuple[str, float]]]:
+) -> Iterator[tuple[str, tuple[str, float | str]]]:
     """Yield (field, (what was expected, what stands there)) for each number out of its range."""
     shares = {"malformed_share": model.malformed_share}
     for key, phase in phases.items():
         shares |= {f"phases.{key}.{field}": getattr(phase, field) for field in phase.__struct_fields__}
+    numbers = {
+        name: getattr(model, name) for name in ("latency_s", "latency_spread", "load_s", "keep_alive_s")
+    }
+    for name in SimulatedTrouble.__struct_fields__:
+        value = getattr(model.trouble, name)
+        if isinstance(value, int | float):
+            kind = shares if name.endswith(("_share", "_loss")) else numbers
+            kind[f"trouble.{name}"] = value
     for field, value in shares.items():
         if not 0 <= value <= 1:
             yield field, ("a share from 0 to 1", value)
-    for field in ("latency_s", "latency_spread", "load_s", "keep_alive_s"):
-        value = getattr(model, field)
+    for field, value in numbers.items():
         if not (value >= 0 and math.isfinite(value)):
             yield field, ("a finite number that is not negative", value)
+    for variant in model.trouble.unreadable_in:
+        if variant not in variants.NAMES:
+            yield "trouble.unreadable_in", (f"some of {', '.join(variants.NAMES)}", variant)
 
 
 def _require_sound(version: int, models: Sequence[SimulatedModel], where: str) -> None:

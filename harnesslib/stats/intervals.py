@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import special
 
 from harnesslib.records import Estimate
@@ -50,7 +51,7 @@ def proportion(passes: float, n: int, *, level: float = LEVEL) -> Estimate:
     return Estimate(value=passes / n, low=low, high=high, level=level, n=n, method="Wilson")
 
 
-def _wilson(share: float, n: int, z: float) -> tuple[float, float]:
+def _wilson(share: float, n: float, z: float) -> tuple[float, float]:
     scale = 1 + z * z / n
     centre = (share + z * z / (2 * n)) / scale
     half = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n)) / scale
@@ -106,6 +107,83 @@ def difference(passes: float, n: int, other_passes: float, other_n: int, *, leve
         n=min(n, other_n),
         method=method,
     )
+
+
+class PairedCounts(NamedTuple):
+    """Pairs by what their two sides did; fractions are allowed, as sums over pairs of shares."""
+
+    both: float
+    first_only: float
+    other_only: float
+    neither: float
+
+    @classmethod
+    def of(cls, first: ArrayLike, other: ArrayLike) -> PairedCounts:
+        """Return the counts of two arrays with one share of passes (0 to 1) per pair."""
+        mine, theirs = np.asarray(first, dtype=float), np.asarray(other, dtype=float)
+        return cls(
+            both=float(np.sum(mine * theirs)),
+            first_only=float(np.sum(mine * (1 - theirs))),
+            other_only=float(np.sum((1 - mine) * theirs)),
+            neither=float(np.sum((1 - mine) * (1 - theirs))),
+        )
+
+
+def paired_difference(counts: PairedCounts, *, level: float = LEVEL) -> Estimate:
+    """Return the difference of two shares (first minus other) that were measured on the same pairs.
+
+    Parameters
+    ----------
+    counts
+        The pairs, by who passed.
+    level
+        Confidence of the two-sided interval.
+
+    Notes
+    -----
+    Source: R. G. Newcombe (1998), Improved confidence intervals for the difference between binomial
+    proportions based on paired data, method 10: Wilson limits, squared and added with the correlation phi,
+    which is corrected for continuity. Assumes independent pairs. With fractions phi comes out nearer to 0,
+    and the interval wider where the sides agree.
+
+    Examples
+    --------
+    >>> estimate = paired_difference(PairedCounts(36, 12, 2, 0))
+    >>> round(estimate.low, 4), round(estimate.high, 4)
+    (0.0569, 0.3404)
+    """
+    method = "Newcombe, paired"
+    n = sum(counts)
+    if n <= 0:
+        return unmeasured(method, "no pair", level=level)
+    first, other = (counts.both + counts.first_only) / n, (counts.both + counts.other_only) / n
+    z, phi, value = normal_quantile(level), _phi(counts), (counts.first_only - counts.other_only) / n
+    low, high = _wilson(first, n, z)
+    other_low, other_high = _wilson(other, n, z)
+    return Estimate(
+        value=value,
+        low=max(-1.0, value - _correlated(first - low, other_high - other, phi)),
+        high=min(1.0, value + _correlated(high - first, other - other_low, phi)),
+        level=level,
+        n=round(n),
+        method=method,
+    )
+
+
+def _phi(counts: PairedCounts) -> float:
+    """Return the correlation of the two sides; a positive one is pulled towards 0 by half a pair."""
+    both, first_only, other_only, neither = counts
+    scale = (both + first_only) * (other_only + neither) * (both + other_only) * (first_only + neither)
+    if scale <= 0:
+        return 0.0
+    excess = both * neither - first_only * other_only
+    if excess > 0:
+        excess = max(0.0, excess - sum(counts) / 2)
+    return excess / math.sqrt(scale)
+
+
+def _correlated(one: float, two: float, phi: float) -> float:
+    return math.sqrt(max(0.0, one * one - 2 * phi * one * two + two * two))
 
 
 def quantile(values: Sequence[float], q: float, *, level: float = LEVEL) -> Estimate:

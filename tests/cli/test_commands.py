@@ -16,9 +16,13 @@ from harnesslib.records import (
     BudgetConfig,
     CycleConfig,
     EndpointConfig,
+    HookConfig,
     ModelConfig,
     PhaseConfig,
     PolicyConfig,
+    Prompt,
+    ProposerConfig,
+    SearchConfig,
     Settings,
 )
 
@@ -64,7 +68,20 @@ def test_every_command_stands_in_the_reference(path):
 
 
 @pytest.mark.parametrize(
-    "record", [EndpointConfig, ModelConfig, PhaseConfig, Settings, PolicyConfig, CycleConfig, BudgetConfig]
+    "record",
+    [
+        EndpointConfig,
+        HookConfig,
+        ModelConfig,
+        PhaseConfig,
+        SearchConfig,
+        Settings,
+        Prompt,
+        PolicyConfig,
+        CycleConfig,
+        BudgetConfig,
+        ProposerConfig,
+    ],
 )
 def test_every_setting_stands_in_the_reference(record):
     reference = (ROOT / "docs/reference.md").read_text()

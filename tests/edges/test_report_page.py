@@ -16,6 +16,8 @@ from harnesslib import report
 from harnesslib.errors import DataError
 from harnesslib.records import CycleRecords
 from harnesslib.report.page import render
+from harnesslib.report.scatter import boundary
+from harnesslib.report.view.looks import contests
 
 
 def _fixture() -> Any:
@@ -112,7 +114,9 @@ def test_links_lead_to_sections_or_to_files_beside_the_page(page):
     ids = {a["id"] for _, a in parser.tags if "id" in a}
     links = [a["href"] for t, a in parser.tags if t == "a"]
     assert {link[1:] for link in links if link.startswith("#")} <= ids
-    assert all(link.startswith(("#", "./")) for link in links)
+    assert all(link.startswith(("#", "./", "../")) for link in links)
+    earlier = RECORDS.history[-1].run_id
+    assert {"./cycle.ipynb", "../index.html", f"../{earlier}/report.html"} <= set(links)
 
 
 def test_the_verdict_comes_first_though_it_is_computed_last(page):
@@ -151,6 +155,37 @@ def test_the_page_is_small(page):
     assert len(page.encode()) < 400_000
 
 
+def test_the_notebook_of_a_cycle_shows_every_section():
+    notebook = Path(__file__).resolve().parents[2] / "notebooks" / "cycle.ipynb"
+    shown = set(re.findall(r"hl\.report\.([a-z]+)\(", notebook.read_text("utf-8")))
+    assert {make.__name__ for make in report.SECTIONS} == shown
+
+
+def test_looks_are_drawn_against_their_boundary():
+    drawn = boundary(contests(RECORDS)[0])
+    assert "look 2: 27 of 27 weighted passes; look 3: 41 of 38 weighted passes" in drawn
+    assert set() == set(re.findall(r"(?:fill|stroke): (#\w+|black|white)", drawn))
+
+
+def large_records() -> CycleRecords:
+    """Make up a cycle of 100 cases, 8 specs and 10 repeats of each."""
+    large = _fixture()
+    more = {(f"candidate-{n}", "atomic"): (0.8, 0.9, 0.03) for n in (1, 2)}
+    large.TRUTH |= more
+    large.CASES["atomic"] = (75, 25)
+    large.REPEATS = {"screen": 10, "confirm": 10, "verify": 10}
+    return large.demo_records()
+
+
+def test_the_page_of_a_large_cycle_is_below_two_megabytes(tmp_path):
+    records = large_records()
+    screened = [s for s in records.samples if (s.stage, s.phase) == ("screen", "atomic")]
+    assert 100 * 8 * 10 == len(screened)
+    page = rendered(tmp_path, records)
+    assert len(page.encode()) < 2_000_000
+    assert page.count('<td class="c ') > 500
+
+
 def evil_records() -> CycleRecords:
     """Put markup wherever a model, a person or an endpoint can put text."""
     text = msgspec.json.encode(RECORDS).decode()
@@ -169,13 +204,33 @@ def test_markup_in_names_cases_and_reasons_is_shown_as_text(tmp_path):
 
 def test_a_failed_notebook_gives_a_page_that_says_so(tmp_path):
     problem = "endpoint 'local': connection refused <b>"
-    page = rendered(tmp_path, RECORDS, upto=8, harness={"problem": problem})
+    page = rendered(tmp_path, RECORDS, upto=9, harness={"problem": problem})
     assert (
         "This cycle did not finish.</strong> endpoint &#39;local&#39;: connection refused &lt;b&gt;" in page
     )
-    assert "Not reached: truth, causes, verification, effects, decisions, verdict." in page
+    assert (
+        "Not reached: learnings, causes, checks, verification, confirmation, effects, decisions, verdict."
+        in page
+    )
     assert "<h1>This cycle stopped before its end</h1>" in page
     assert ' id="models"' in page
+
+
+def test_what_is_known_of_a_stopped_cycle_is_shown_whichever_cells_ran(tmp_path):
+    cut = msgspec.structs.replace(
+        RECORDS, manifest=FIXTURE.manifest("failed"), decisions=None, verifications=None, outcome=None
+    )
+    path = executed(tmp_path, cut, upto=3, harness={"problem": "stopped by SIGTERM"})
+    render(path, tmp_path / "report.html", [make(cut) for make in report.SECTIONS])
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    places = [page.index(f' id="{make.__name__}"') for make in report.SECTIONS]
+    assert sorted(places) == places
+    assert "This cycle did not finish.</strong> stopped by SIGTERM" in page
+    assert ">This cycle stopped before its end</h1>" in page
+    assert "Nothing below is a verdict." in page
+    assert f"To go on: harness cycle --resume {FIXTURE.RUN}" in page
+    assert "Not reached" not in page
+    assert "changed and proven" not in page
 
 
 def test_an_error_in_a_cell_is_told_even_where_nobody_wrote_down_the_problem(tmp_path):

@@ -1,4 +1,7 @@
-"""The page in a real browser: it fits a phone, loads nothing, runs nothing."""
+"""The pages in a real browser: they fit a phone, load nothing, run nothing, and axe finds no fault.
+
+axe-core comes with the package axe-playwright-python; its file is read, nothing of the package is loaded.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,8 @@ import importlib.util
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +21,8 @@ import nbformat
 import pytest
 
 from harnesslib import report
+from harnesslib.records import RunLine
+from harnesslib.report.index import index_page
 from harnesslib.report.page import render
 
 
@@ -52,6 +58,11 @@ LOOK = """({
   hidden: [...document.querySelectorAll('figure svg')]
     .filter(svg => svg.getBoundingClientRect().width < 200).length,
 })"""
+RUN_AXE = """axe.run(document, {
+    runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'],
+  })
+  .then(found => ({passes: found.passes.length, violations: found.violations.map(
+    rule => rule.id + ': ' + rule.nodes.slice(0, 3).map(node => node.html.slice(0, 160)).join(' | '))}))"""
 pytestmark = pytest.mark.browser
 
 
@@ -120,7 +131,9 @@ class Tab:
             self.events.append(await self.socket.receive_json())
 
 
-async def look(address: str, page: Path, width: int) -> dict[str, Any]:
+@asynccontextmanager
+async def opened(address: str, page: Path, width: int, scheme: str = "light") -> AsyncIterator[Tab]:
+    """Show a page in a new tab, `width` pixels wide."""
     async with aiohttp.ClientSession() as session, session.ws_connect(address, max_msg_size=0) as socket:
         tab = Tab(socket)
         target = await tab.ask("Target.createTarget", url="about:blank")
@@ -129,10 +142,17 @@ async def look(address: str, page: Path, width: int) -> dict[str, Any]:
         await tab.ask(
             "Emulation.setDeviceMetricsOverride", width=width, height=800, deviceScaleFactor=1, mobile=True
         )
+        colours = [{"name": "prefers-color-scheme", "value": scheme}]
+        await tab.ask("Emulation.setEmulatedMedia", features=colours)
         await tab.ask("Page.enable")
         await tab.ask("Network.enable")
         await tab.ask("Page.navigate", url=page.as_uri())
         await tab.loaded()
+        yield tab
+
+
+async def look(address: str, page: Path, width: int) -> dict[str, Any]:
+    async with opened(address, page, width) as tab:
         found = await tab.ask("Runtime.evaluate", expression=LOOK, returnByValue=True)
         asked = [
             e["params"]["request"]["url"]
@@ -140,6 +160,63 @@ async def look(address: str, page: Path, width: int) -> dict[str, Any]:
             if e.get("method") == "Network.requestWillBeSent"
         ]
         return {**found["result"]["value"], "asked": asked}
+
+
+async def examined(address: str, page: Path, width: int, scheme: str) -> dict[str, Any]:
+    """Return what axe-core finds, every folded part opened first."""
+    async with opened(address, page, width, scheme) as tab:
+        unfold = "document.querySelectorAll('details').forEach(part => { part.open = true; })"
+        await tab.ask("Runtime.evaluate", expression=unfold)
+        await tab.ask("Runtime.evaluate", expression=axe())
+        found = await tab.ask(
+            "Runtime.evaluate", expression=RUN_AXE, awaitPromise=True, returnByValue=True, timeout=60_000
+        )
+        assert "value" in found["result"], found
+        return found["result"]["value"]
+
+
+def axe() -> str:
+    """Return the source of axe-core."""
+    package = importlib.util.find_spec("axe_playwright_python")
+    if package is None:
+        message = "axe-core is missing; install axe-playwright-python (without its dependencies)"
+        if os.environ.get("CI"):
+            pytest.fail(message)
+        pytest.skip(message)
+    return (Path(package.origin).parent / "axe.min.js").read_text("utf-8")
+
+
+@pytest.fixture(scope="module")
+def index(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Write a list of runs in every state."""
+    outcome, folder = RECORDS.outcome, tmp_path_factory.mktemp("index")
+    lines = [
+        RunLine(run_id=f"cycle-{number}", kind="cycle", status="done", started_at=FIXTURE.START, outcome=one)
+        for number, one in enumerate((*RECORDS.history, outcome))
+    ]
+    lines += [
+        RunLine(run_id=f"cycle-{status}", kind="cycle", status=status, reason="no reason", report=True)
+        for status in ("running", "failed", "lost", "damaged")
+    ]
+    (folder / "index.html").write_bytes(index_page(lines))
+    return folder / "index.html"
+
+
+@pytest.mark.parametrize(
+    ("width", "scheme"), [(1280, "light"), (1280, "dark"), (400, "light"), (320, "dark")]
+)
+@pytest.mark.parametrize("name", ["page", "index"])
+def test_axe_finds_no_fault(browser, request, name, width, scheme):
+    found = asyncio.run(examined(browser, request.getfixturevalue(name), width, scheme))
+    assert [] == found["violations"], "\n".join(found["violations"])
+    assert found["passes"] > 20
+
+
+@pytest.mark.parametrize("width", [320, 400, 1280])
+def test_the_list_of_cycles_fits_too(browser, index, width):
+    seen = asyncio.run(look(browser, index, width))
+    assert seen["width"] <= width
+    assert [] == [url for url in seen["asked"] if url not in {index.as_uri(), "data:,"}]
 
 
 @pytest.mark.parametrize("width", [320, 400, 1280])

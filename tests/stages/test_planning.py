@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from harnesslib import planning, routing
+from harnesslib.candidates import candidate
 from harnesslib.planning import PlanInputs, Tried
 from harnesslib.records import PolicyConfig, RoutingConfig
 from harnesslib.testing import EPOCH, tiny_harness, tiny_suite
@@ -41,7 +42,7 @@ def trial(**fields) -> Tried:
         "phase": "atomic",
         "suite_hash": SUITE.content_hash,
         "baseline_id": FIRST.baselines["atomic"].spec.id,
-        "candidate_id": planning.candidate("better", "atomic", HARNESS, FIRST).id,
+        "candidate_id": candidate("better", "atomic", HARNESS, FIRST).id,
         "digests": ("c1", "b1"),
         "when": EPOCH,
     }
@@ -120,13 +121,11 @@ def test_a_denied_pair_that_was_reviewed_and_not_promoted_waits_like_any_other()
 
 def test_a_candidate_without_a_rule_is_measured_under_the_settings_of_the_file():
     alone = msgspec.structs.replace(FIRST, rules=FIRST.rules[:1])
-    assert planning.candidate("better", "atomic", HARNESS, alone).settings == HARNESS.settings_of(
-        "better", "atomic"
-    )
+    assert candidate("better", "atomic", HARNESS, alone).settings == HARNESS.settings_of("better", "atomic")
 
 
 def test_unknown_digests_match_every_trial():
-    spec, baseline = planning.candidate("better", "atomic", HARNESS, FIRST), FIRST.baselines["atomic"].spec
+    spec, baseline = candidate("better", "atomic", HARNESS, FIRST), FIRST.baselines["atomic"].spec
     found = planning.waiting(
         spec,
         baseline,

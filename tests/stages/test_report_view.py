@@ -130,7 +130,7 @@ def test_a_promoted_change_that_was_not_verified_says_so():
 def test_a_decision_names_the_calls_behind_it():
     calls = {(row.model, row.change): row.calls for row in decisions.decisions(RECORDS)}
     assert "24\u00a0\u00d7\u00a05, confirm" == calls["sprinter", "serve atomic"]
-    assert "24\u00a0\u00d7\u00a02, screen" == calls["twin", "serve atomic"]
+    assert "20 calls, screen" == calls["twin", "serve atomic"]
     assert "5 session pairs" == calls["sleepy", "warm up before atomic"]
 
 
@@ -142,15 +142,9 @@ def test_stages_of_a_model_stand_together_in_the_forest():
 
 
 def test_an_unknown_effect_is_named_and_not_drawn():
-    summary = RECORDS.summary
-    blank = tuple(
-        msgspec.structs.replace(c, effect=estimate(None)) if c.candidate.model == "twin" else c
-        for c in summary.comparisons
-    )
-    changed = with_changes(RECORDS, summary=msgspec.structs.replace(summary, comparisons=blank))
-    forest = effects.forests(changed)[0]
-    assert ("twin (too few)",) == forest.unknown
-    assert "twin" not in {row.label for row in forest.rows}
+    forest = effects.forests(RECORDS)[0]
+    assert ("sleepy (another one promises more)",) == forest.unknown
+    assert "sleepy" not in {row.label for row in forest.rows}
 
 
 def test_the_worst_cases_come_first_and_flawless_ones_are_left_out():
@@ -250,8 +244,9 @@ def test_a_missing_part_is_told_with_its_reason():
 
 def test_a_cycle_with_nobody_to_compare_says_so():
     alone = msgspec.structs.replace(RECORDS.summary, comparisons=(), sessions=())
-    changed = with_changes(RECORDS, summary=alone, decisions=FIXTURE.Decisions(run_id="r", decisions=()))
-    for make in (report.effects, report.cases, report.speed):
+    none = FIXTURE.Decisions(run_id="r", decisions=())
+    changed = with_changes(RECORDS, summary=alone, decisions=none, selection=None, verifications=None)
+    for make in (report.effects, report.cases, report.speed, report.confirmation):
         assert "No candidate was compared with a baseline in this cycle." in make(changed).html
     assert "No change was proposed." in report.verdict(changed).html
     assert "Nothing was proposed, so nothing was decided." in report.decisions(changed).html

@@ -112,3 +112,48 @@ def test_the_quantile_interval_covers_as_often_as_it_says() -> None:
     found = [intervals.quantile(row, 0.5) for row in draws]
     covered = sum(estimate.low <= np.log(2) <= estimate.high for estimate in found)
     assert stats.binomtest(covered, 600, 0.95, alternative="less").pvalue > 0.001
+
+
+def test_the_paired_difference_gives_the_published_value() -> None:
+    # Newcombe 1998c, method 10: 36 both, 12 only the first, 2 only the other, 0 neither
+    estimate = intervals.paired_difference(intervals.PairedCounts(36, 12, 2, 0))
+    assert (0.0569, 0.3404) == pytest.approx((estimate.low, estimate.high), abs=6e-5)
+    assert (0.2, 50, "Newcombe, paired") == (estimate.value, estimate.n, estimate.method)
+
+
+counts_of_pairs = st.tuples(*[st.integers(0, 12)] * 4).filter(any)
+
+
+@given(counts_of_pairs)
+def test_swapping_the_sides_of_pairs_mirrors_the_interval(cells) -> None:
+    both, first, other, neither = cells
+    one = intervals.paired_difference(intervals.PairedCounts(both, first, other, neither))
+    two = intervals.paired_difference(intervals.PairedCounts(both, other, first, neither))
+    assert (one.low, one.high) == pytest.approx((-two.high, -two.low))
+    assert -1 <= one.low <= one.value <= one.high <= 1
+
+
+@given(counts_of_pairs)
+def test_pairs_that_agree_make_the_interval_no_wider_than_independence(cells) -> None:
+    both, first, other, neither = cells
+    n = sum(cells)
+    paired = intervals.paired_difference(intervals.PairedCounts(both, first, other, neither))
+    apart = intervals.difference(both + first, n, both + other, n)
+    if both * neither >= first * other:
+        assert paired.high - paired.low <= apart.high - apart.low + 1e-12
+
+
+def test_pairs_are_counted_from_shares() -> None:
+    counts = intervals.PairedCounts.of([1, 1, 0, 0.5], [1, 0, 1, 1])
+    assert intervals.PairedCounts(both=1.5, first_only=1, other_only=1.5, neither=0) == counts
+    assert intervals.paired_difference(intervals.PairedCounts(0, 0, 0, 0)).reason == "no pair"
+
+
+def test_a_tail_needs_more_answers_the_further_out_it_is() -> None:
+    # the largest value bounds p99 from above at 97.5 % from 368 values on: log .025 / log .99
+    values = np.arange(368.0)
+    assert intervals.quantile(values, 0.99).high == 367.0
+    assert (
+        "367 values are too few for an interval, 368 are needed"
+        == intervals.quantile(values[:367], 0.99).reason
+    )

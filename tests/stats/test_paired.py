@@ -98,3 +98,14 @@ def test_without_cases_nothing_is_known() -> None:
     empty = np.array([], dtype=int)
     assert paired.effect(empty, empty, empty, empty).value is None
     assert paired.generalisation([3], [2], 5, 5).reason.startswith("fewer than 2 cases")
+
+
+def test_one_call_per_case_is_mcnemars_exact_test() -> None:
+    # 5 against 15 discordant pairs: two-sided p .0413895, as the binomial law gives
+    passes = np.repeat([1, 0], [15, 5]), np.repeat([0, 1], [15, 5])
+    assert pytest.approx(0.0413895, abs=1e-6) == 2 * paired.exact_p(*passes, 1, 1)
+
+
+@pytest.mark.parametrize(("cases", "repeats", "p"), [(2, 2, 1 / 36), (1, 5, 1 / 252)])
+def test_fewer_repeats_need_more_cases(cases, repeats, p) -> None:
+    assert pytest.approx(p) == paired.exact_p([repeats] * cases, [0] * cases, repeats, repeats)

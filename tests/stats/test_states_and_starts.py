@@ -97,3 +97,139 @@ def test_more_calls_find_smaller_gains_and_a_ceiling_leaves_none() -> None:
     assert gains == sorted(gains, reverse=True)
     assert power.smallest_effect(24, 5, 0.99, 0.05) is None
     assert power.smallest_effect(24, 0, 0.7, 0.05) is None
+
+
+def test_a_state_is_called_from_ninety_percent_on() -> None:
+    assert "solid" == casestate.posterior(7, 7).called
+    assert "flaky" == casestate.posterior(3, 7).called
+    # 0 of 7 is a probable limit, no more: 0.872; 15 calls settle it: 0.92
+    assert "undecided" == casestate.posterior(0, 7).called
+    assert "impossible" == casestate.posterior(0, 15).called
+
+
+@pytest.mark.parametrize(("n", "expected"), [(3, 0.79), (5, 0.84), (7, 0.87), (10, 0.90), (15, 0.92)])
+def test_never_passing_makes_a_limit_more_probable_call_by_call(n, expected) -> None:
+    assert pytest.approx(expected, abs=5e-3) == casestate.posterior(0, n).impossible
+
+
+@pytest.mark.parametrize(("n", "upper"), [(3, 0.632), (5, 0.451), (7, 0.348), (10, 0.259), (15, 0.181)])
+def test_the_bound_says_what_never_passing_still_allows(n, upper) -> None:
+    # closed form: one minus the n-th root of .05
+    assert pytest.approx(upper, abs=5e-4) == casestate.upper_bound(0, n).high
+
+
+def test_shares_of_states_are_found_in_a_long_history() -> None:
+    rng = np.random.default_rng(9)
+    chances = np.concatenate((rng.beta(40, 1, 800), rng.random(800), rng.beta(1, 40, 400)))
+    found = casestate.shares(rng.binomial(12, chances), 12)
+    assert pytest.approx((0.4, 0.4, 0.2), abs=0.04) == found
+    assert pytest.approx(1.0) == sum(found)
+
+
+def test_a_short_history_rules_no_state_out() -> None:
+    assert pytest.approx(tuple(casestate.PRIOR)) == casestate.shares([], [])
+    found = casestate.shares([7] * 12, 7)
+    assert found.solid > casestate.PRIOR.solid
+    assert found.impossible > 0.05
+
+
+def test_history_moves_the_verdict() -> None:
+    hard = casestate.shares([0] * 80 + [7] * 20, 7)
+    assert casestate.posterior(0, 7, hard).impossible > casestate.posterior(0, 7).impossible
+
+
+RATINGS = [[9, 2, 5, 8], [6, 1, 3, 2], [8, 4, 6, 8], [7, 1, 2, 6], [10, 5, 6, 9], [6, 2, 4, 7]]
+
+
+@pytest.mark.parametrize(
+    ("model", "value", "low", "high"),
+    [
+        ("one-way", 0.17, -0.133, 0.723),
+        ("two-way random", 0.29, 0.019, 0.761),
+        ("two-way fixed", 0.71, 0.342, 0.946),
+    ],
+)
+def test_the_correlation_inside_cases_gives_the_published_values(model, value, low, high) -> None:
+    # Shrout and Fleiss 1979, table 4; intervals as R psych::ICC prints them for the same table
+    found = variance.icc(RATINGS, model)
+    assert pytest.approx(value, abs=6e-3) == found.value
+    assert (low, high) == pytest.approx((found.low, found.high), abs=6e-4)
+    assert (6, "") == (found.n, found.reason)
+
+
+def test_variance_splits_into_case_run_and_residual() -> None:
+    # mean squares of Shrout and Fleiss 1979, table 3: cases 11.24, judges 32.49, residual 1.02
+    found = variance.components(RATINGS)
+    assert ((11.24 - 1.02) / 4, (32.49 - 1.02) / 6, 1.02) == pytest.approx(found, abs=5e-3)
+
+
+def test_a_component_is_never_negative() -> None:
+    assert variance.Components(0.0, 0.0, 1.0) == variance.components([[0, 1], [1, 0]])._replace(residual=1.0)
+
+
+def test_no_variance_seen_gives_no_interval_and_no_zero() -> None:
+    always = variance.icc([[1, 1], [1, 1]])
+    assert (None, "all results are equal: there is no variance") == (always.value, always.reason)
+    settled = variance.icc([[1, 1, 1], [0, 0, 0]])
+    assert (1.0, None, None) == (settled.value, settled.low, settled.high)
+    assert "never differed" in settled.reason
+    assert variance.icc([[1, 0]]).value is None
+    assert variance.components([]) is None
+
+
+def test_a_case_that_lacks_a_run_is_left_out_of_the_split() -> None:
+    assert variance.icc(RATINGS) == variance.icc([*RATINGS, [5, np.nan, 5, 5]])
+
+
+def test_the_index_of_dispersion_is_cochrans_q() -> None:
+    # (k-1) (k sum G^2 - T^2) / (k T - sum L^2) with runs' passes 2, 1, 3, 2, cases' 2, 2, 4: 2
+    found = variance.overdispersion_index([[1, 0, 1, 0], [0, 0, 1, 1], [1, 1, 1, 1]])
+    assert pytest.approx(3 * (4 * 18 - 64) / (4 * 8 - 24)) == found.statistic
+    assert pytest.approx(stats.chi2.sf(3, 3)) == found.p_value
+    assert 2 == found.n
+
+
+def test_the_index_is_unknown_for_one_run_and_nothing_for_settled_cases() -> None:
+    assert variance.overdispersion_index([[1], [0]]).p_value is None
+    settled = variance.overdispersion_index([[1, 1], [0, 0]])
+    assert (1.0, 0.0) == (settled.p_value, settled.statistic)
+
+
+def test_the_index_holds_its_error_and_sees_a_shock() -> None:
+    rng = np.random.default_rng(10)
+    chances = np.repeat([0.95, 0.5, 0.05], 10)[:, None]
+    tables = (rng.random((600, 30, 5)) < chances).astype(int)
+    found = sum(variance.overdispersion_index(table).p_value <= 0.05 for table in tables)
+    assert stats.binomtest(found, 600, 0.05, alternative="greater").pvalue > 0.001
+    shocked = (rng.random((30, 5)) < 0.9).astype(int)
+    shocked[:, 3] = 0
+    assert variance.overdispersion_index(shocked).p_value < 0.001
+
+
+def test_the_index_of_two_runs_is_mcnemars_chi_squared() -> None:
+    # A. Agresti, Categorical Data Analysis, approval ratings: 150 and 86 changed their mind, 17.356
+    changed = np.repeat([[1, 0], [0, 1]], [150, 86], axis=0)
+    assert pytest.approx(17.356, abs=1e-3) == variance.overdispersion_index(changed).statistic
+
+
+def test_a_difference_of_three_points_needs_a_thousand_questions() -> None:
+    # E. Miller 2024, section 5: spread 1/9, no noise of resampling, 80 % power: 969
+    assert 969 == power.questions_needed(0.03, 1 / 9)
+    assert power.questions_needed(0.03, 1 / 9, noise=0.1) > 969
+
+
+def test_repeats_pay_while_a_result_varies_more_than_its_case() -> None:
+    # Kalibera and Jones 2013: ceil(sqrt(cost ratio x inverse variance ratio))
+    assert 1 == power.repeats_worth(0.2, 0.02)
+    assert 3 == power.repeats_worth(0.02, 0.1, case_cost=1.0)
+    assert 5 == power.repeats_worth(0.02, 0.1, case_cost=5.0)
+    assert power.repeats_worth(0.0, 0.1) is None
+
+
+@pytest.mark.parametrize(("repeats", "p"), [(2, 1 / 6), (3, 1 / 20), (4, 1 / 70), (5, 1 / 252)])
+def test_a_single_hopeless_case_shows_early_whether_a_test_can_be_won(repeats, p) -> None:
+    assert pytest.approx(p) == power.least_p([repeats, repeats, 0], repeats)
+
+
+def test_at_the_ceiling_no_candidate_can_win() -> None:
+    assert 1.0 == power.least_p([3, 3, 3], 3)

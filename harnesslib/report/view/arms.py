@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from harnesslib.records import Comparison, CycleRecords, Spec, SpecSummary
+from harnesslib.records import Comparison, CycleRecords, Screened, Spec, SpecSummary
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,21 @@ def baseline_of(records: CycleRecords, phase: str) -> Spec | None:
 def comparisons(records: CycleRecords) -> tuple[Comparison, ...]:
     """Return all comparisons, or none without a summary."""
     return records.summary.comparisons if records.summary else ()
+
+
+def screened(records: CycleRecords, phase: str) -> tuple[Screened, ...]:
+    """Return how the candidates of `phase` did on the cases that its baseline failed."""
+    rows = records.selection.screened if records.selection else ()
+    return tuple(row for row in rows if row.phase == phase)
+
+
+def promise(records: CycleRecords, spec: Spec) -> float | None:
+    """Return the gain that the screen promised for a candidate, as a share; none where it gave no number."""
+    for row in screened(records, spec.phase):
+        if row.spec == spec:
+            return row.gain
+    known = records.summary.comparison(spec.id, "screen") if records.summary else None
+    return known.effect.value if known else None
 
 
 def arms(records: CycleRecords, phase: str) -> Arms | None:

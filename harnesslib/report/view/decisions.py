@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from harnesslib.records import CycleRecords, Decision, Recommendation, Verification
+from harnesslib.report.view.arms import screened
 from harnesslib.report.view.numbers import SPACE, TIMES, UNKNOWN, plural, points_interval, probability
+from harnesslib.report.view.settling import settling
 from harnesslib.report.view.verdict import verified
 
 PILLS = {
@@ -18,6 +20,7 @@ PILLS = {
     "kept": ("good", "✓", "kept"),
     "rolled back": ("bad", "↩", "rolled back"),
     "not measured": ("warn", "?", "not verified"),
+    "held": ("warn", "…", "waits for a person"),
 }
 _ORDER = {"PROMOTE": 0, "HOLD": 1, "REJECT": 2}
 _GATES = {
@@ -58,6 +61,7 @@ class DecisionRow:
     reason: str
     hypothesis: str
     gates: tuple[GateRow, ...]
+    settle: str = ""
 
 
 @dataclass(frozen=True)
@@ -79,6 +83,8 @@ def change(recommendation: Recommendation) -> str:
         return f"serve {phase}"
     if recommendation.action == "enable_warmup":
         return f"warm up before {phase}"
+    if recommendation.action == "allow":
+        return f"allow in {phase} again"
     if recommendation.fallback_model:
         return f"deny {phase}; {recommendation.fallback_model} serves it"
     return f"deny {phase}"
@@ -91,6 +97,12 @@ def decisions(records: CycleRecords) -> tuple[DecisionRow, ...]:
     proofs = {decision.id: item for decision, item in verified(records)}
     rows = [_row(records, decision, proofs) for decision in records.decisions.decisions]
     return tuple(sorted(rows, key=lambda row: _ORDER[row.verdict]))
+
+
+def held(records: CycleRecords, decision: Decision) -> bool:
+    """Whether a promoted change was not put in force, and waits for a person."""
+    waiting = records.proposed.held if records.proposed else ()
+    return any(item.decision_id == decision.id for item in waiting)
 
 
 def verifications(records: CycleRecords) -> tuple[VerificationRow, ...]:
@@ -118,7 +130,8 @@ def _row(records: CycleRecords, decision: Decision, proofs: dict[str, Verificati
     proof = ""
     if decision.verdict == "PROMOTE":
         item = proofs.get(decision.id)
-        proof = "not measured" if item is None else "kept" if item.kept else "rolled back"
+        waiting = "held" if held(records, decision) else "not measured"
+        proof = waiting if item is None else "kept" if item.kept else "rolled back"
     return DecisionRow(
         model=recommendation.spec.model,
         change=change(recommendation),
@@ -134,6 +147,7 @@ def _row(records: CycleRecords, decision: Decision, proofs: dict[str, Verificati
             )
             for g in decision.gates
         ),
+        settle=settling(records, decision),
     )
 
 
@@ -153,4 +167,7 @@ def _calls(records: CycleRecords, recommendation: Recommendation) -> str:
         item = records.summary.comparison(recommendation.spec.id, stage)
         if item is not None:
             return f"{item.cases}{SPACE}{TIMES}{SPACE}{item.repeats}, {stage}"
-    return UNKNOWN
+    asked = sum(
+        row.calls for row in screened(records, recommendation.phase) if row.spec == recommendation.spec
+    )
+    return f"{plural(asked, 'call')}, screen" if asked else UNKNOWN

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from harnesslib.records import CycleRecords, Estimate
-from harnesslib.report.view.arms import comparisons, phases
+from harnesslib.report.view.arms import baseline_of, comparisons, phases, screened
+from harnesslib.report.view.control import Control, controls
 
 _SUPPORT = {"verify": 0, "confirm": 1, "screen": 2}
 
@@ -24,13 +25,17 @@ class EffectRow:
 
 @dataclass(frozen=True)
 class Forest:
-    """The effects of a phase. `zone` is the smallest effect the plan set out to find, as a share."""
+    """The effects of a phase. `zone` is the smallest effect the plan set out to find, as a share.
+
+    `control` is the baseline beside itself: the picture of no effect.
+    """
 
     phase: str
     baseline: str
     rows: tuple[EffectRow, ...]
     zone: float | None
     unknown: tuple[str, ...]
+    control: Control | None = None
 
 
 def forests(records: CycleRecords) -> tuple[Forest, ...]:
@@ -41,7 +46,8 @@ def forests(records: CycleRecords) -> tuple[Forest, ...]:
 
 def _forest(records: CycleRecords, phase: str) -> Forest | None:
     found = [c for c in comparisons(records) if c.phase == phase and c.stage in ("screen", "confirm")]
-    if not found:
+    baseline = baseline_of(records, phase)
+    if baseline is None:
         return None
     verdicts = _verdicts(records, phase)
     rows, unknown = [], []
@@ -54,13 +60,20 @@ def _forest(records: CycleRecords, phase: str) -> Forest | None:
         rows.append(
             EffectRow(item.candidate.model, item.stage, item.effect.value, effect.low, effect.high, verdict)
         )
+    for row in screened(records, phase):
+        if row.gain is None:
+            unknown.append(f"{row.spec.model} ({row.reason or 'not asked'})")
+        else:
+            verdict = verdicts.get(row.spec.model, "")
+            rows.append(EffectRow(row.spec.model, "screen", row.gain, None, None, verdict))
     rows.extend(_verified_rows(records, phase))
     zone = next(
         (p.smallest_effect for p in (records.plan.phases if records.plan else ()) if p.phase == phase), None
     )
-    return (
-        Forest(phase, found[0].baseline.model, tuple(_grouped(rows)), zone, tuple(unknown)) if rows else None
-    )
+    if not rows:
+        return None
+    control = next((item for item in controls(records) if item.phase == phase), None)
+    return Forest(phase, baseline.model, tuple(_grouped(rows)), zone, tuple(unknown), control)
 
 
 def _grouped(rows: list[EffectRow]) -> list[EffectRow]:

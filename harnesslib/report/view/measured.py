@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from harnesslib.records import OUTCOMES, CaseResult, CycleRecords, SpecSummary
 from harnesslib.report.view.arms import Arms, arms, baseline_of, summary_of
-from harnesslib.report.view.numbers import DASH, UNKNOWN, percent, percent_interval, seconds, signed
+from harnesslib.report.view.numbers import DASH, UNKNOWN, percent, percent_interval, plural, seconds, signed
 
 GLYPHS = {
     "pass": ("", "pass"),
@@ -21,7 +21,9 @@ GLYPHS = {
 STAGE_NAMES = {
     "run": "run",
     "screen": "screen",
+    "probe": "probe",
     "confirm": "confirmation",
+    "guard": "guards",
     "sessions": "session starts",
     "verify": "verification",
     "verify_sessions": "verified session starts",
@@ -101,7 +103,7 @@ def case_grid(records: CycleRecords, phase: str) -> CaseGrid | None:
     ours = {case.case_id: case for case in candidate.cases}
     repeats = max((len(case.outcomes) for case in (*ours.values(), *theirs.values())), default=0)
     everything = [(ours.get(case_id), theirs.get(case_id)) for case_id in {**ours, **theirs}]
-    shown = [both for both in everything if not all(_flawless(case, repeats) for case in both)]
+    shown = [both for both in everything if not all(_flawless(case) for case in both)]
     shown.sort(key=lambda both: (_rate(both[0]), _rate(both[1]), _some(both).case_id))
     rows = tuple(_case_row(phase, left, right, repeats) for left, right in shown)
     return CaseGrid(pair, repeats, rows, len(everything) - len(shown))
@@ -114,12 +116,20 @@ def _model_row(item: SpecSummary, baseline_id: str, leader_id: str) -> ModelRow:
         stage=STAGE_NAMES.get(item.stage, item.stage),
         role=roles.get(item.spec.id, "warm-up" if item.spec.settings.warmup else ""),
         samples=item.samples,
-        served=percent_interval(item.served),
-        skill=percent(item.skill.value),
+        served=_served(item),
+        skill=UNKNOWN if item.selected else percent(item.skill.value),
         restraint=percent_interval(item.restraint),
         waits=_waits(item.latency_p50_s.value, item.latency_p95_s.value),
         mix=tuple((name, item.outcomes[name]) for name in OUTCOMES if item.outcomes.get(name)),
     )
+
+
+def _served(item: SpecSummary) -> str:
+    """Say how often it was right; on cases chosen for their difficulty a share would mislead."""
+    if not item.selected:
+        return percent_interval(item.served)
+    valid = item.samples - item.outcomes.get("infra_error", 0)
+    return f"{item.outcomes.get('pass', 0)} of {plural(valid, 'call')} that the baseline fails"
 
 
 def _case_row(phase: str, left: CaseResult | None, right: CaseResult | None, repeats: int) -> CaseRow:
@@ -159,8 +169,8 @@ def _padded(case: CaseResult | None, repeats: int) -> tuple[str, ...]:
     return (*outcomes, *("missing",) * (repeats - len(outcomes)))
 
 
-def _flawless(case: CaseResult | None, repeats: int) -> bool:
-    return case is not None and case.passes == repeats
+def _flawless(case: CaseResult | None) -> bool:
+    return case is not None and case.passes == len(case.outcomes)
 
 
 def _rate(case: CaseResult | None) -> float:

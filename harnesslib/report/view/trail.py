@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
-from harnesslib.records import CycleRecords
+from harnesslib.records import BudgetConfig, CycleOutcome, CycleRecords, Estimate, Plan
 from harnesslib.report.view.measured import STAGE_NAMES
-from harnesslib.report.view.numbers import UNKNOWN, count, duration, short, signed
+from harnesslib.report.view.numbers import UNKNOWN, count, duration, listed, percent, short, signed
 
 _ALWAYS = ("manifest.json", "journal.jsonl")
 
@@ -55,17 +57,23 @@ class Item:
 
 @dataclass(frozen=True)
 class Series:
-    """Served accuracy of one phase over the cycles, as shares; none where it is unknown."""
+    """Served accuracy of one phase over the cycles, as shares; none where it is unknown.
+
+    `bands` are the intervals; `adopted` tells at which cycles another model came into service.
+    """
 
     phase: str
     values: tuple[float | None, ...]
     models: tuple[str, ...]
+    bands: tuple[tuple[float, float] | None, ...] = ()
+    adopted: tuple[int, ...] = ()
 
 
 def budget(records: CycleRecords) -> tuple[BudgetRow, ...]:
     """Return what each stage used, and the sum."""
-    stages = [stage for stage in STAGE_NAMES if any(s.stage == stage for s in records.samples)]
-    rows = [_budget_row(records, STAGE_NAMES[stage], (stage,)) for stage in stages]
+    used: set[str] = {sample.stage for sample in records.samples}
+    stages = [*(stage for stage in STAGE_NAMES if stage in used), *sorted(used - STAGE_NAMES.keys())]
+    rows = [_budget_row(records, STAGE_NAMES.get(stage, stage), (stage,)) for stage in stages]
     return (*rows, _budget_row(records, "together", tuple(stages))) if rows else ()
 
 
@@ -74,10 +82,35 @@ def predicted(records: CycleRecords) -> str:
     plan = records.plan
     if plan is None:
         return ""
-    return (
+    foreseen = (
         f"The plan foresaw {count(plan.predicted_samples)} samples and "
         f"{count(plan.predicted_requests)} requests."
     )
+    return f"{foreseen} {_left(records, plan)}"
+
+
+def _left(records: CycleRecords, plan: Plan) -> str:
+    used = sum(sample.requests for sample in records.samples)
+    share = f", {percent(used / plan.predicted_requests, 0)} of them" if plan.predicted_requests else ""
+    said = f"{count(used)} requests were made{share}."
+    limits = list(_limits(records, plan.budget)) if plan.budget else []
+    return f"{said} Of the budget's {listed(tuple(limits))} left." if limits else f"{said} No limit was set."
+
+
+def _limits(records: CycleRecords, budget: BudgetConfig) -> Iterator[str]:
+    """Say of every limit that was set what is left of it."""
+    samples = records.samples
+    if budget.max_calls:
+        left = max(0, budget.max_calls - sum(sample.requests for sample in samples))
+        yield f"{count(budget.max_calls)} calls {count(left)} are"
+    if budget.max_cost:
+        costs = [sample.cost for sample in samples if sample.cost is not None]
+        unknown = "" if len(costs) == len(samples) else " (going by the calls whose cost is known)"
+        yield f"{budget.max_cost:g} of cost{unknown} {max(0.0, budget.max_cost - math.fsum(costs)):.4g} is"
+    ended = records.outcome.ended_at if records.outcome else records.manifest.ended_at
+    if budget.max_minutes and ended:
+        minutes = (ended - records.manifest.started_at).total_seconds() / 60
+        yield f"{budget.max_minutes:g} minutes {max(0.0, budget.max_minutes - minutes):.1f} are"
 
 
 def log_rows(records: CycleRecords) -> tuple[LogRow, ...]:
@@ -106,11 +139,23 @@ def files(records: CycleRecords) -> tuple[FileRow, ...]:
     return tuple(FileRow(name, "") for name in _ALWAYS if name != "journal.jsonl" or records.samples)
 
 
+def ways(records: CycleRecords) -> tuple[Item, ...]:
+    """Return what lies around the report: what it is, and the way to it from the report's folder."""
+    found = [Item("the executed notebook", "./cycle.ipynb"), Item("all cycles", "../index.html")]
+    earlier = [outcome.run_id for outcome in records.history if outcome.run_id < records.manifest.run_id]
+    if earlier:
+        found.append(Item("the cycle before", f"../{earlier[-1]}/report.html"))
+    found.append(Item("the decision log", "../../routing_decisions.jsonl"))
+    found.append(Item("the routing in force", "../../routing_config.json"))
+    return tuple(found)
+
+
 def environment(records: CycleRecords) -> tuple[Item, ...]:
     """Return versions, seeds, suites and the command that shows the same numbers again."""
     manifest, plan = records.manifest, records.plan
     items = [Item("Same question again", "harness cycle", code=True)]
     items.append(Item("This report again", f"harness report {manifest.run_id}", code=True))
+    items.append(Item("Every number checked", f"harness verify {manifest.run_id}", code=True))
     if plan is not None:
         items.append(Item("Seed", str(plan.seed), code=True))
         items.extend(
@@ -134,15 +179,31 @@ def history(records: CycleRecords) -> tuple[Series, ...]:
         outcomes.append(records.outcome)
     if len(outcomes) < 2:  # noqa: PLR2004
         return ()
+    return series(outcomes)
+
+
+def series(outcomes: Sequence[CycleOutcome]) -> tuple[Series, ...]:
+    """Return the accuracy of each phase over `outcomes`, oldest first."""
     names = dict.fromkeys(phase for outcome in outcomes for phase in outcome.accuracy)
-    return tuple(
-        Series(
-            phase,
-            tuple(outcome.accuracy.get(phase) for outcome in outcomes),
-            tuple(outcome.baselines.get(phase, "") for outcome in outcomes),
-        )
-        for phase in names
+    return tuple(_series(phase, outcomes) for phase in names)
+
+
+def _series(phase: str, outcomes: Sequence[CycleOutcome]) -> Series:
+    models = tuple(outcome.baselines.get(phase, "") for outcome in outcomes)
+    known = [(place, model) for place, model in enumerate(models) if model]
+    return Series(
+        phase=phase,
+        values=tuple(outcome.accuracy.get(phase) for outcome in outcomes),
+        models=models,
+        bands=tuple(_band(outcome.intervals.get(phase)) for outcome in outcomes),
+        adopted=tuple(place for (_, before), (place, now) in pairwise(known) if now != before),
     )
+
+
+def _band(known: Estimate | None) -> tuple[float, float] | None:
+    if known is None or known.low is None or known.high is None:
+        return None
+    return known.low, known.high
 
 
 def drift(series: Series) -> str:

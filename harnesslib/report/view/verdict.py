@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from harnesslib.records import CycleRecords, Decision, Verification
+from harnesslib.records import CycleOutcome, CycleRecords, Decision, Estimate, Verification
 from harnesslib.report.view.arms import phases
+from harnesslib.report.view.checks import demoting
 from harnesslib.report.view.numbers import (
+    SPACE,
     count,
     duration,
     listed,
@@ -23,22 +26,26 @@ _TONES = {
     "rolled_back": ("bad", "rolled back"),
     "unchanged": ("info", "unchanged"),
     "undecided": ("warn", "undecided"),
+    "proposed": ("warn", "waiting for a person"),
 }
 _STOPPED = {"running": ("info", "running"), "failed": ("bad", "failed"), "lost": ("bad", "lost")}
 
 
 @dataclass(frozen=True)
 class Fact:
-    """A key number with what it is."""
+    """A key number with what it is. `key` and `exact` are for machines: what is claimed, unrounded."""
 
     value: str
     label: str
+    key: str
+    exact: str
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """Title, one sentence, some more, and the key numbers."""
+    """Title, one sentence, some more, and the key numbers; `doubts` are the checks that failed."""
 
+    run_id: str
     tone: str
     word: str
     title: str
@@ -47,6 +54,7 @@ class Verdict:
     facts: tuple[Fact, ...]
     meta: tuple[str, ...]
     simulated: bool
+    doubts: tuple[str, ...] = ()
 
 
 def verdict(records: CycleRecords) -> Verdict:
@@ -58,7 +66,11 @@ def verdict(records: CycleRecords) -> Verdict:
     else:
         tone, word = _STOPPED.get(manifest.status, ("warn", "no outcome"))
         lead = _unfinished(records)
+    doubts = tuple(row.name for row in demoting(records))
+    if doubts and records.outcome is not None:
+        tone, word = "bad", f"in doubt: {word}"
     return Verdict(
+        run_id=manifest.run_id,
         tone=tone,
         word=word,
         title=_title(records),
@@ -67,6 +79,7 @@ def verdict(records: CycleRecords) -> Verdict:
         facts=(*_baseline_facts(records), *_gain_facts(records), *_effort_facts(records)),
         meta=_meta(records),
         simulated=manifest.simulated,
+        doubts=doubts,
     )
 
 
@@ -111,6 +124,9 @@ def _unfinished(records: CycleRecords) -> str:
 
 def _lines(records: CycleRecords) -> tuple[str, ...]:
     lines = []
+    if records.outcome is None and records.manifest.status in {"failed", "lost"}:
+        again = f"harness cycle --resume {records.manifest.run_id}"
+        lines.append(f"What was measured is kept, and not measured again. To go on: {again}")
     if records.decisions is not None:
         made = records.decisions.decisions
         tally = [(sum(d.verdict == name for d in made), name) for name in ("PROMOTE", "HOLD", "REJECT")]
@@ -136,10 +152,11 @@ def _baseline_facts(records: CycleRecords) -> tuple[Fact, ...]:
         old, new = before.baselines.get(phase), after.baselines.get(phase)
         if old is None or new is None:
             continue
+        served, key = new.spec.model, f"serves.{phase}"
         if old.spec == new.spec:
-            facts.append(Fact(new.spec.model, f"still serves {phase}"))
+            facts.append(Fact(served, f"still serves {phase}", key, served))
         else:
-            facts.append(Fact(f"{old.spec.model} → {new.spec.model}", f"serves {phase}"))
+            facts.append(Fact(f"{old.spec.model} → {served}", f"serves {phase}", key, served))
     return tuple(facts)
 
 
@@ -148,13 +165,32 @@ def _gain_facts(records: CycleRecords) -> tuple[Fact, ...]:
     for decision, item in verified(records):
         if decision.recommendation.action != "promote" or item.effect.value is None:
             continue
+        phase = decision.recommendation.phase
         state = "credited gain" if item.kept else "seen when measured again, so rolled back"
-        label = f"{decision.recommendation.phase}, {state}; {span(item.effect)}"
-        facts.append(Fact(f"{points(item.effect.value)} points", label))
+        label = f"{phase}, {state}; {span(item.effect)}"
+        exact = _exact(item.effect)
+        key = f"gain.{decision.recommendation.id}"
+        facts.append(Fact(f"{points(item.effect.value)} points", label, key, exact))
     if facts or records.outcome is None:
         return tuple(facts)
-    known = ((phase, value) for phase, value in records.outcome.accuracy.items() if value is not None)
-    return tuple(Fact(percent(value), f"served accuracy, {phase}") for phase, value in known)
+    return tuple(_accuracy_facts(records.outcome))
+
+
+def _accuracy_facts(outcome: CycleOutcome) -> Iterator[Fact]:
+    for phase, value in outcome.accuracy.items():
+        if value is None:
+            continue
+        known = outcome.intervals.get(phase)
+        label = f"served accuracy, {phase}"
+        if known is not None and known.low is not None and known.high is not None:
+            level = f"{100 * known.level:.0f}{SPACE}% interval"
+            label += f"; {level} {100 * known.low:.1f} to {percent(known.high)}"
+        exact = _exact(known) if known is not None else repr(value)
+        yield Fact(percent(value), label, f"accuracy.{phase}", exact)
+
+
+def _exact(estimate: Estimate) -> str:
+    return " ".join("none" if v is None else repr(v) for v in (estimate.value, estimate.low, estimate.high))
 
 
 def _effort_facts(records: CycleRecords) -> tuple[Fact, ...]:
@@ -163,12 +199,13 @@ def _effort_facts(records: CycleRecords) -> tuple[Fact, ...]:
     requests = sum(sample.requests for sample in records.samples)
     ended = records.outcome.ended_at if records.outcome else records.manifest.ended_at
     took = f" in {duration((ended - records.manifest.started_at).total_seconds())}" if ended else ""
-    return (Fact(count(len(records.samples)), f"samples, {count(requests)} requests{took}"),)
+    number = len(records.samples)
+    label = f"samples, {count(requests)} requests{took}"
+    return (Fact(count(number), label, "samples", f"{number} {requests}"),)
 
 
 def _meta(records: CycleRecords) -> tuple[str, ...]:
-    manifest = records.manifest
-    parts = [f"run {manifest.run_id}", moment(manifest.started_at)]
+    parts = [moment(records.manifest.started_at)]
     if records.outcome is not None:
         outcome = records.outcome
         if outcome.generation == outcome.generation_before:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import io
 import re
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from harnesslib.report.html import Safe, escape
@@ -13,19 +13,38 @@ from harnesslib.report.html import Safe, escape
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-INK, MUTED, FIRST, SECOND, GRID, CARD, GOOD, BAD = (f"#0{n}0{n}0{n}" for n in range(1, 9))
-# Drawn in colours nobody else uses, which then become CSS variables: one drawing serves light, dark and
-# print. The fallbacks are for a notebook, which has no style sheet of ours.
-_VARIABLES = {
-    INK: "var(--ink,#1b1f24)",
-    MUTED: "var(--mut,#59626d)",
-    FIRST: "var(--a,#0b62a8)",
-    SECOND: "var(--b,#a34a00)",
-    GRID: "var(--grid,#e4e7eb)",
-    CARD: "var(--card,#fff)",
-    GOOD: "var(--good,#0a6b3b)",
-    BAD: "var(--bad,#a8201a)",
+    from harnesslib.report.figures.canvas import Drawing
+
+INK, MUTED, FIRST, SECOND = "#1b1f24", "#59626d", "#0b62a8", "#a34a00"
+GRID, CARD, GOOD, BAD = "#e4e7eb", "#fefefe", "#0a6b3b", "#a8201a"
+OUTCOME_COLOURS = {
+    "pass": "#cfe3f3",
+    "wrong": "#e0813f",
+    "abstained": "#c9a227",
+    "overcalled": "#b5532a",
+    "malformed": "#8d5fa8",
+    "timeout": "#6b7683",
+    "infra_error": "#b9c0c8",
 }
+# The light colours of the report's style sheet. In an SVG each becomes its CSS variable, so that one drawing
+# serves light, dark and print; the fallbacks are for a notebook, which has no style sheet of ours.
+_VARIABLES = {
+    INK: f"var(--ink,{INK})",
+    MUTED: f"var(--mut,{MUTED})",
+    FIRST: f"var(--a,{FIRST})",
+    SECOND: f"var(--b,{SECOND})",
+    GRID: f"var(--grid,{GRID})",
+    CARD: "var(--card,#fff)",
+    GOOD: f"var(--good,{GOOD})",
+    BAD: f"var(--bad,{BAD})",
+    OUTCOME_COLOURS["pass"]: f"var(--pass,{OUTCOME_COLOURS['pass']})",
+    OUTCOME_COLOURS["infra_error"]: f"var(--o-infra,{OUTCOME_COLOURS['infra_error']})",
+    **{
+        OUTCOME_COLOURS[name]: f"var(--o-{name},{OUTCOME_COLOURS[name]})"
+        for name in ("wrong", "abstained", "overcalled", "malformed", "timeout")
+    },
+}
+_COLOUR = re.compile("|".join(_VARIABLES))
 _STYLE = {
     "svg.fonttype": "none",
     "text.parse_math": False,  # a model's name may hold a dollar sign
@@ -52,6 +71,7 @@ _ROOT = (
     "font-family:system-ui,-apple-system,'Segoe UI',Roboto,Arial,'DejaVu Sans',sans-serif;"
     "stroke-linejoin:round;stroke-linecap:butt"
 )
+_BETWEEN = 0.25
 WIDTH = 4.9
 """Inches of every drawing: 11 px of type on a phone 400 px wide, and two side by side on a desk."""
 
@@ -79,21 +99,44 @@ def draw(
     sides
         Left and right margin, inches.
     """
+    with look(name):
+        drawing = sheet(name, description, height=height, sides=sides)
+        paint(drawing.axes[0])
+    return drawing.themed()
+
+
+@contextmanager
+def look(name: str) -> Iterator[None]:
+    """Draw in the look of the report while the block runs; the same `name` gives the same bytes."""
     import matplotlib as mpl
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
-    from matplotlib.figure import Figure
 
     settings: Any = {**_STYLE, "svg.hashsalt": name}
     with mpl.rc_context(settings), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-        drawing = Figure(figsize=(WIDTH, height))
-        FigureCanvasSVG(drawing)
-        left, right = sides
-        edges = (left / WIDTH, 0.55 / height, 1 - (left + right) / WIDTH, 1 - 0.75 / height)
-        paint(drawing.add_axes(edges))
-        buffer = io.StringIO()
-        drawing.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
-    return _themed(buffer.getvalue(), name, description)
+        yield
+
+
+def sheet(
+    name: str,
+    description: str,
+    *,
+    width: float = WIDTH,
+    height: float = 3.0,
+    sides: tuple[float, float] = (0.75, 0.2),
+    panels: int = 1,
+    above: float = 0.2,
+) -> Drawing:
+    """Return an empty drawing with `panels` axes side by side; sizes are in inches, as in `draw`."""
+    from harnesslib.report.figures.canvas import Drawing
+
+    drawing = Drawing(name, description, (width, height))
+    left, right = sides
+    bottom, top = 0.55 / height, 1 - (0.55 + above) / height
+    step = (width - left - right + _BETWEEN) / panels
+    for place in range(panels):
+        edges = ((left + place * step) / width, bottom, (step - _BETWEEN) / width, top)
+        drawing.add_axes(edges)
+    return drawing
 
 
 def shortened(label: str, length: int = 22) -> str:
@@ -104,14 +147,14 @@ def shortened(label: str, length: int = 22) -> str:
     return f"{label[:head]}…{label[head + 1 - length :]}"
 
 
-def _themed(svg: str, name: str, description: str) -> Safe:
+def themed(svg: str, name: str, description: str) -> Safe:
+    """Return an SVG of matplotlib as it stands in a page: small, themable, its ids its own."""
     body = svg[svg.index("<svg") :]
     body = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->|<style.*?</style>", "", body, flags=re.DOTALL)
     body = re.sub(r"<defs>\s*</defs>", "", body)
     body = re.sub(r'<g id="[^"]*"', "<g", body)
     body = re.sub(r" font-family: 'DejaVu Sans'[^;\"]*;?", "", body)
-    for colour, variable in _VARIABLES.items():
-        body = body.replace(colour, variable)
+    body = _COLOUR.sub(lambda found: _VARIABLES[found.group()], body)
     body = re.sub(r'\bid="', f'id="{name}-', body)
     body = re.sub(r'(href="#|url\(#)', rf"\g<1>{name}-", body)
     body = re.sub(r'\s(?:width|height)="[\d.]+pt"', "", body)
