@@ -51,6 +51,7 @@ from harnesslib.records import (
     Verification,
     Verifications,
 )
+from harnesslib.records.naming import label
 from harnesslib.summarize import summarize
 
 T = TypeVar("T")
@@ -200,6 +201,10 @@ class Cycle:
                 f"harness.toml: budget.max_calls is {limit}; to promote and verify a candidate takes "
                 f"{plan.least_requests} or more; raise the budget, or measure less (fewer models or cases)"
             )
+        for phase in plan.phases:
+            for one in phase.skipped:
+                left_out = f"{label(one.spec, phase.baseline)} in {phase.phase}"
+                self.effects.events.emit("plan", one.reason, dropped=left_out)
         return plan
 
     def _select(self) -> Selection:
@@ -349,8 +354,7 @@ class Cycle:
 def _halted(selection: Selection, confirmation: Confirmation) -> dict[str, str]:
     """Return the phases whose measurement had to stop, and why."""
     screened = {row.phase: row.reason for row in selection.screened if row.halted}
-    stopped = ("budget", "infrastructure")
-    return screened | {one.phase: one.reason for one in confirmation.phases if one.ended in stopped}
+    return screened | {phase: one.reason for phase, one in confirmation.halted.items()}
 
 
 def _specs(plan: Plan) -> tuple[Spec, ...]:

@@ -99,12 +99,7 @@ def capability_limit(evidence: Evidence) -> Found | None:
     was asked, or cases drawn by lot were, and the upper bound lies below the floor. It is none where another
     setting of this model reaches the floor.
     """
-    answers = [s for run in evidence.runs for s in answered(fair(run)) if s.wants_call]
-    lots = [sample for sample in answers if sample.stage == "probe"]
-    missing = evidence.not_asked(wants_call=True)
-    if len(lots) >= FEWEST_ANSWERS:
-        # Cases that were drawn by lot stand for those that were not: nothing need count as passed.
-        answers, missing = lots, 0
+    answers, missing = _wanting(evidence)
     sweep = _sweep(answers, missing, _late(evidence))
     if sweep is None or len(answers) < FEWEST_ANSWERS or sweep.rate >= evidence.floor:
         return None
@@ -142,6 +137,18 @@ def capability_limit(evidence: Evidence) -> Found | None:
         method="pass rate, as many answers of every case; exact upper bound",
     )
     return Found(evidence.finding(finding))
+
+
+def _wanting(evidence: Evidence) -> tuple[list[Sample], int]:
+    """Return the answers that stand for the cases that want a call, and how many of these were not asked.
+
+    Cases that were drawn by lot stand for those that were not.
+    """
+    answers = [s for run in evidence.runs for s in answered(fair(run)) if s.wants_call]
+    lots = [sample for sample in answers if sample.stage == "probe"]
+    if len(lots) >= FEWEST_ANSWERS:
+        return lots, 0
+    return answers, evidence.not_asked(wants_call=True)
 
 
 def _late(evidence: Evidence) -> float:

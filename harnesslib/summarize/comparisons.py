@@ -113,8 +113,12 @@ def _differences(cases: Sequence[Sequence[Block]]) -> list[int]:
 
 
 def _log_ratio(blocks: Sequence[Block]) -> float | None:
-    """Return the mean log ratio of a case's times over the blocks that both arms answered."""
-    times = [(answer_time(mine), answer_time(theirs)) for mine, theirs in blocks]
+    """Return the mean log ratio of a case's times over the blocks that both arms passed.
+
+    A conversation that went wrong may have been a short one: to compare it would punish who gets to the end.
+    """
+    both = [block for block in blocks if block[0].outcome == block[1].outcome == "pass"]
+    times = [(answer_time(mine), answer_time(theirs)) for mine, theirs in both]
     ratios = [np.log(mine / theirs) for mine, theirs in times if mine is not None and theirs is not None]
     return float(np.mean(ratios)) if ratios else None
 
