@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 from harnesslib.benchmark_supervisor.budget import Budget
 from harnesslib.benchmark_supervisor.contests import Contest, most_requests
 from harnesslib.benchmark_supervisor.field import Field
-from harnesslib.benchmark_supervisor.layout import Arm, Block, Route, assignments, cases_of
+from harnesslib.benchmark_supervisor.layout import Arm, Block, assignments, cases_of
+from harnesslib.benchmark_supervisor.routes import Route
 from harnesslib.benchmark_supervisor.screening import PhaseScreen, screen_phase
 from harnesslib.benchmark_supervisor.sessions import (
     SessionPlan,
