@@ -18,7 +18,7 @@ from harnesslib.harness_feedback_loop.evidence import (
     grouped,
     settled,
 )
-from harnesslib.records import Finding, Sample
+from harnesslib.records import CaseResult, Finding, Sample
 from harnesslib.stats import casestate, intervals
 from harnesslib.stats.wording import count, percent, share
 
@@ -113,7 +113,7 @@ def capability_limit(evidence: Evidence) -> Found | None:
     cases = by_case(answers)
     never = [case.case_id for case in cases if case.passes == 0]
     beyond = fmean(casestate.posterior(case.passes, case.valid).impossible for case in cases)
-    passes, floor = sum(case.passes for case in cases), percent(evidence.floor)
+    floor = percent(evidence.floor)
     finding = Finding(
         cause="capability_limit",
         phase=evidence.phase,
@@ -121,10 +121,7 @@ def capability_limit(evidence: Evidence) -> Found | None:
         certainty="confirmed" if sweep.is_sure(evidence.floor) else "probable",
         headline=f"{evidence.model} can't do most of {evidence.phase}",
         evidence=(
-            (
-                f"{passes} of {count(len(answers), 'answer')} to cases that want a call passed; "
-                f"at 95 % confidence at most {percent(sweep.upper)} do, the floor is {floor}."
-            ),
+            f"{_passed(cases)}; at 95 % confidence at most {percent(sweep.upper)} do, the floor is {floor}.",
             (
                 f"{len(never)} of {count(len(cases), 'case')} never passed; "
                 f"going by the counts, {percent(beyond)} of the cases are out of reach."
@@ -142,6 +139,11 @@ def capability_limit(evidence: Evidence) -> Found | None:
         method="pass rate, as many answers of every case; exact upper bound",
     )
     return Found(evidence.finding(finding))
+
+
+def _passed(cases: Sequence[CaseResult]) -> str:
+    passes, answers = sum(case.passes for case in cases), sum(case.valid for case in cases)
+    return f"{passes} of {count(answers, 'answer')} to cases that want a call passed"
 
 
 def _late(evidence: Evidence) -> float:
