@@ -9,7 +9,31 @@ loaded when they are first used, so that importing the package costs nothing.
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # what a type checker sees of the names below
+    from harnesslib import report as report
+    from harnesslib.errors import HarnessError as HarnessError
+    from harnesslib.explorer import explore as explore
+    from harnesslib.frames import arm as arm
+    from harnesslib.frames import arms as arms
+    from harnesslib.frames import drift as drift
+    from harnesslib.frames import effects as effects
+    from harnesslib.frames import find_runs as find_runs
+    from harnesslib.frames import load_cycles as load_cycles
+    from harnesslib.frames import load_decisions as load_decisions
+    from harnesslib.frames import load_gates as load_gates
+    from harnesslib.frames import load_runs as load_runs
+    from harnesslib.frames import load_samples as load_samples
+    from harnesslib.frames import pairs as pairs
+    from harnesslib.frames import rates as rates
+    from harnesslib.meta_harness_loop import Cycle as Cycle
+    from harnesslib.one_model import benchmark as benchmark
+    from harnesslib.report import figures as figures
+    from harnesslib.report.frame_table import table as table
+    from harnesslib.router import Router as Router
+    from harnesslib.workspace import open_cycle as open_cycle
+    from harnesslib.workspace import open_workspace as open_workspace
 
 __version__ = "0.0.1"
 
@@ -36,7 +60,6 @@ _HOME = {
     "rates": "harnesslib.frames",
     "report": "harnesslib.report",
     "table": "harnesslib.report.frame_table",
-    "verify_log": "harnesslib.routing_log",
 }
 
 __all__ = ["__version__", *sorted(_HOME)]  # noqa: PLE0604 - the names are strings

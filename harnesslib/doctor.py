@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
+import sys
 from functools import partial
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Literal
 
+from harnesslib import routing
 from harnesslib.errors import EXIT_AUDIT, EXIT_DATA, EXIT_ENDPOINT, EXIT_INPUT, EXIT_NOTEBOOK, HarnessError
 from harnesslib.executors.local import complete
+from harnesslib.leftovers import find_leftovers
 from harnesslib.records.base import Record
 from harnesslib.routing_log import verify
 
@@ -19,6 +24,9 @@ if TYPE_CHECKING:
     from harnesslib.workspace import Workspace
 
 LEAST_FREE_BYTES = 200_000_000
+LEAST_FREE_FILES = 2000
+_SLACK_S = 60.0  # what clocks of two machines that share a workspace may differ by
+_KERNEL_S = 60.0
 
 
 class Check(Record):
@@ -38,7 +46,10 @@ def examine(place: Workspace) -> tuple[Check, ...]:
         _guard("routing", EXIT_DATA, lambda: _routing(place)),
         _guard("audit log", EXIT_AUDIT, lambda: _log(place)),
         _guard("lock", EXIT_DATA, lambda: _lock(place)),
+        _guard("config", EXIT_INPUT, lambda: _fit(place)),
         _guard("runs", EXIT_DATA, lambda: _runs(place)),
+        _guard("processes", EXIT_DATA, lambda: _processes(place)),
+        _guard("clock", EXIT_DATA, lambda: _clock(place)),
         _notebooks(),
         _disk(place),
     ]
@@ -91,17 +102,51 @@ def _lock(place: Workspace) -> Check:
 
 
 def _runs(place: Workspace) -> Check:
-    stale = place.runs.stale()
-    if not stale:
-        return Check(
-            name="runs", state="good", finding=f"{len(place.runs.manifests())} runs, none left half done"
-        )
+    left = find_leftovers(place)
+    if left.stale:
+        found = f"{len(left.stale)} run(s) were killed: {', '.join(left.stale)}"
+        cure = f"go on: harness cycle --resume {left.stale[-1]}; or close as lost: harness doctor --fix"
+        return Check(name="runs", state="look", finding=found, cure=cure)
+    there = len(place.runs.manifests())
+    return Check(name="runs", state="good", finding=f"{there} runs, none left half done")
+
+
+def _processes(place: Workspace) -> Check:
+    pids = find_leftovers(place).pids
+    if not pids:
+        return Check(name="processes", state="good", finding="none of a run that is over")
+    found = f"{len(pids)} of runs that are over: pid {', '.join(map(str, pids))}"
+    return Check(name="processes", state="look", finding=found, cure="end them: harness doctor --fix")
+
+
+def _fit(place: Workspace) -> Check:
+    found = routing.mismatches(place.config.routing(), place.config.harness())
+    if not found:
+        return Check(name="config", state="good", finding="harness.toml and the rules fit together")
+    unusable = any(each.kind in routing.UNUSABLE for each in found)
     return Check(
-        name="runs",
-        state="look",
-        finding=f"{len(stale)} run(s) were killed: {', '.join(m.run_id for m in stale)}",
-        cure=f"go on with it: harness cycle --resume {stale[-1].run_id}",
+        name="config",
+        state="bad" if unusable else "look",
+        finding="; ".join(each.what for each in found),
+        cure="see `harness config check`",
+        exit_code=EXIT_INPUT if unusable else 0,
     )
+
+
+def _clock(place: Workspace) -> Check:
+    now = place.clock.now()
+    known = [manifest.ended_at or manifest.started_at for manifest in place.runs.manifests()]
+    known += [entry.time for entry in place.log.entries()[-1:]]
+    ahead = (max(known, default=now) - now).total_seconds()
+    if ahead > _SLACK_S:
+        return Check(
+            name="clock",
+            state="bad",
+            finding=f"it is {now:%Y-%m-%d %H:%M:%S} UTC, and something here is {ahead:.0f} s younger",
+            cure="set the clock, for example with `timedatectl set-ntp true`; ages and reviews depend on it",
+            exit_code=EXIT_DATA,
+        )
+    return Check(name="clock", state="good", finding=f"{now:%Y-%m-%d %H:%M:%S} UTC, after all that is stored")
 
 
 def _notebooks() -> Check:
@@ -110,7 +155,22 @@ def _notebooks() -> Check:
         cure = f"pip install {' '.join(missing)}"
         found = f"not installed: {', '.join(missing)}"
         return Check(name="notebooks", state="bad", finding=found, cure=cure, exit_code=EXIT_NOTEBOOK)
-    return Check(name="notebooks", state="good", finding="papermill, nbconvert and ipykernel are installed")
+    try:
+        done = subprocess.run(
+            [sys.executable, "-P", "-c", "import ipykernel.kernelapp"],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=_KERNEL_S,
+        )
+        said = (done.stderr.strip().splitlines() or [""])[-1] if done.returncode else ""
+    except subprocess.TimeoutExpired:
+        said = f"did not load within {_KERNEL_S:g} s"
+    if said:
+        cure = "reinstall it: pip install --force-reinstall ipykernel"
+        found = f"the kernel can't start: {said}"
+        return Check(name="notebooks", state="bad", finding=found, cure=cure, exit_code=EXIT_NOTEBOOK)
+    return Check(name="notebooks", state="good", finding="papermill, nbconvert and a kernel that loads")
 
 
 def _disk(place: Workspace) -> Check:
@@ -119,6 +179,15 @@ def _disk(place: Workspace) -> Check:
     found = f"{free / 1e9:.1f} GB free"
     if free < LEAST_FREE_BYTES:
         return Check(name="disk", state="bad", finding=found, cure="free some space", exit_code=EXIT_DATA)
+    room = os.statvfs(existing)
+    if room.f_files and room.f_favail < LEAST_FREE_FILES:
+        found = f"{found}, but only {room.f_favail} more files fit"
+        cure = "remove small files; a run needs about twenty"
+        return Check(name="disk", state="bad", finding=found, cure=cure, exit_code=EXIT_DATA)
+    if not os.access(existing, os.W_OK):
+        cure = f"give yourself write permission: chmod u+w {existing}"
+        found = f"{existing} can't be written"
+        return Check(name="disk", state="bad", finding=found, cure=cure, exit_code=EXIT_DATA)
     return Check(name="disk", state="good", finding=found)
 
 

@@ -6,6 +6,7 @@ import math
 import re
 import tomllib
 from collections.abc import Callable, Iterable, Iterator
+from typing import get_args
 from urllib.parse import urlsplit
 
 from harnesslib import variants
@@ -15,6 +16,7 @@ from harnesslib.records import (
     AUTO,
     EndpointConfig,
     HarnessConfig,
+    HookEvent,
     ModelConfig,
     PhaseConfig,
     Prompt,
@@ -82,6 +84,7 @@ def check(config: HarnessConfig) -> tuple[str, ...]:
         *_phase_problems(config),
         *_number_problems(config),
         *_prompt_problems(config),
+        *_hook_problems(config),
     )
 
 
@@ -242,6 +245,19 @@ def _number_problems(config: HarnessConfig) -> Iterator[str]:
             value = getattr(getattr(config, section), field)
             if not holds(value):
                 yield f"{name}: got {value}, expected {expected}"
+
+
+def _hook_problems(config: HarnessConfig) -> Iterator[str]:
+    for place, hook in ((f"on_event[{index}]", hook) for index, hook in enumerate(config.on_event)):
+        if not hook.events:
+            yield f"{place}.events: got nothing, expected some of {listed(get_args(HookEvent))}"
+        if not hook.command or not all(hook.command):
+            yield f'{place}.command: expected a program and its arguments, like ["notify-send", "harness"]'
+        if not (math.isfinite(hook.timeout_s) and hook.timeout_s > 0):
+            yield f"{place}.timeout_s: got {hook.timeout_s}, expected more than 0 seconds"
+        if not all(_VARIABLE_NAME.fullmatch(name) for name in hook.env):
+            # The value is not shown: it may be a secret.
+            yield f"{place}.env: expected names of environment variables; their values never stand in a file"
 
 
 def _unknown(place: str, names: Iterable[str], known: Iterable[str]) -> Iterator[str]:

@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 from asyncio.subprocess import PIPE, Process
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,6 +40,7 @@ async def run(
     folder: Path,
     clock: Clock,
     heard: Callable[[], None] = lambda: None,
+    environment: Mapping[str, str] | None = None,
 ) -> Ended:
     """Run a program to its end.
 
@@ -55,6 +56,8 @@ async def run(
         Measures how long it takes.
     heard
         Called when the first byte of its output has come.
+    environment
+        All the variables that it sees; none: those of this process.
 
     Raises
     ------
@@ -67,7 +70,7 @@ async def run(
     more than the bound, and when the caller gives up.
     """
     started = clock.monotonic()
-    process = await _started(command, folder)
+    process = await _started(command, folder, environment)
     try:
         work = (_feed(process, request), _output(process, clock, heard), _last_words(process))
         _, (body, first_byte), last_words = await asyncio.gather(*work)
@@ -94,11 +97,17 @@ def ending(code: int) -> str:
         return f"was ended by signal {-code}"
 
 
-async def _started(command: Sequence[str], folder: Path) -> Process:
+async def _started(command: Sequence[str], folder: Path, environment: Mapping[str, str] | None) -> Process:
     """Start the program. Given up meanwhile, it is ended with its whole group, once it is known."""
     starting = asyncio.create_task(
         asyncio.create_subprocess_exec(
-            *command, stdin=PIPE, stdout=PIPE, stderr=PIPE, cwd=folder, start_new_session=True
+            *command,
+            stdin=PIPE,
+            stdout=PIPE,
+            stderr=PIPE,
+            cwd=folder,
+            env=environment,
+            start_new_session=True,
         )
     )
     try:

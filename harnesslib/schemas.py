@@ -14,6 +14,7 @@ from harnesslib.records import (
     Feedback,
     HarnessConfig,
     Heartbeat,
+    ImportedFile,
     LogEntry,
     Manifest,
     Plan,
@@ -46,6 +47,7 @@ RECORDS: dict[str, tuple[type, str]] = {
     "proposal": (Proposal, "proposals/<name>.toml or .json"),
     "proposal_verdict": (ProposalVerdict, "proposals/<name>.verdict.json"),
     "seal": (ReportSeal, "runs/<id>/seal.json"),
+    "imported": (ImportedFile, "a file of imported/"),
 }
 """Name -> the record, and the file that it describes."""
 

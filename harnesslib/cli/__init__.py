@@ -16,12 +16,15 @@ EXIT_INTERNAL = 70
 
 _COMMANDS = {
     "apply": ("harnesslib.cli.deciding", "Put what a cycle promoted in force, or show what would change."),
+    "completion": ("harnesslib.cli.completing", "Print what a shell needs to complete commands."),
     "config": ("harnesslib.cli.config", "Check, show, compare and migrate the two config files."),
     "cycle": ("harnesslib.cli.cycles", "Run one cycle: measure, decide, apply, prove, keep or undo."),
     "decide": ("harnesslib.cli.deciding", "Say what a cycle decided, gate by gate."),
     "demo": ("harnesslib.cli.cycles", "Make a demo workspace if there is none, and run one cycle in it."),
     "diagnose": ("harnesslib.cli.diagnosing", "Name the causes behind what a run measured."),
     "doctor": ("harnesslib.cli.setting_up", "Check the workspace and everything it needs."),
+    "export": ("harnesslib.cli.exporting", "Write a run in a form that another tool reads."),
+    "import": ("harnesslib.cli.importing", "Keep results of other tools beside your own, for comparison."),
     "history": ("harnesslib.cli.reports", "Show all cycles: how each ended, and what served then."),
     "init": ("harnesslib.cli.setting_up", "Make a workspace."),
     "lock": ("harnesslib.cli.locks", "Show who holds the locks, and clear what a dead holder left."),
@@ -31,6 +34,7 @@ _COMMANDS = {
     "report": ("harnesslib.cli.cycles", "Render a cycle's HTML report again."),
     "routes": ("harnesslib.cli.routes", "Show which model serves what and why, go back, or export it."),
     "run": ("harnesslib.cli.measuring", "Measure one model on one phase's suite."),
+    "schedule": ("harnesslib.cli.scheduling", "Print what a scheduler needs for a cycle every day."),
     "serve": ("harnesslib.cli.setting_up", "Serve simulated models over HTTP."),
     "status": ("harnesslib.cli.looking", "Show what runs here now, and what was left unfinished."),
     "suite": ("harnesslib.cli.measuring", "List and check suites."),
@@ -39,7 +43,8 @@ _COMMANDS = {
 
 _EPILOG = """\b
 Exit codes: 0 done, 2 bad input, 3 nothing promoted (with --require-promote), 4 unreadable data,
-5 audit problem, 6 endpoint, 7 notebook, 9 a baseline has moved (with --sentinel),
+5 audit problem, 6 endpoint, 7 notebook, 8 a route got worse (with --require-no-regression),
+9 a baseline has moved (with --sentinel),
 75 somebody else is working here, 124 time limit, 130 interrupted, 138 notebook kernel lost."""
 
 

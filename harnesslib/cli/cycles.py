@@ -10,11 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+import msgspec
 
+from harnesslib import processes
+from harnesslib.cli.gating import Asked, gate_options, judge
 from harnesslib.cli.looking import run_sentinel_here, show_plan
 from harnesslib.cli.output import json_option, progress, quiet_option, show, table, workspace_option
 from harnesslib.errors import EXIT_NOT_PROMOTED, HarnessError, InputError, LockedError
-from harnesslib.records import CycleOutcome
+from harnesslib.records import CycleOutcome, PhaseCheck
 from harnesslib.records.base import Record
 
 if TYPE_CHECKING:
@@ -28,6 +31,7 @@ class CycleResult(Record):
     outcome: CycleOutcome
     report: str
     notebook: str
+    checks: tuple[PhaseCheck, ...] = ()
 
 
 class CyclesResult(Record):
@@ -53,6 +57,7 @@ class CyclesResult(Record):
 @click.option("--dry-run", is_flag=True, help="Plan and predict only: ask nothing, change nothing.")
 @click.option("--sentinel", is_flag=True, help="Only measure what serves, and say whether it has moved.")
 @click.option("--require-promote", is_flag=True, help="Exit with 3 when nothing was promoted and kept.")
+@gate_options
 @click.option("--timeout", "timeout_s", type=click.FloatRange(min=1), help="Stop after so many seconds.")
 @quiet_option
 @json_option
@@ -64,6 +69,9 @@ def cycle_command(
     dry_run: bool,
     sentinel: bool,
     require_promote: bool,
+    require_no_regression: bool,
+    summary: Path | None,
+    junit: Path | None,
     timeout_s: float | None,
     quiet: bool,
     as_json: bool,
@@ -87,9 +95,13 @@ def cycle_command(
         if sentinel:
             return run_sentinel_here(place, quiet=quiet, as_json=as_json)
         results = run_cycles(place, run_id, cycles, afresh=afresh, timeout_s=timeout_s, quiet=quiet)
-    show(results if cycles > 1 else results.cycles[0], cycles_in_words(results), as_json=as_json)
+        asked = Asked(require_no_regression, summary, junit)
+        regressed, checks = judge(place, results.cycles[-1].outcome.run_id, asked)
+    checked = msgspec.structs.replace(results.cycles[-1], checks=checks)
+    results = msgspec.structs.replace(results, cycles=(*results.cycles[:-1], checked))
+    show(results if cycles > 1 else checked, cycles_in_words(results), as_json=as_json)
     improved = any(one.outcome.status in {"promoted", "partly_kept"} for one in results.cycles)
-    return EXIT_NOT_PROMOTED if require_promote and not improved else 0
+    return regressed or (EXIT_NOT_PROMOTED if require_promote and not improved else 0)
 
 
 @click.command("demo")
@@ -189,6 +201,7 @@ def unfinished(place: Workspace) -> str:
 def run_cycle(place: Workspace, run_id: str, *, timeout_s: float | None, quiet: bool) -> CycleResult:
     """Run (or go on with) a cycle through its notebook; the report is rendered whatever happens."""
     from harnesslib.notebook_runner import run_notebook
+    from harnesslib.notices import tell_ended
 
     run_id = _reopened(place, run_id) if run_id else place.new_cycle({"resumed": False})
     folder = place.runs.path(run_id)
@@ -214,33 +227,37 @@ def run_cycle(place: Workspace, run_id: str, *, timeout_s: float | None, quiet: 
         raise InputError(
             f"{folder}: the notebook ended without an outcome; was notebooks/cycle.ipynb changed?"
         )
+    say_problems(tell_ended(place, outcome, report))
     return CycleResult(outcome=outcome, report=str(report), notebook=str(folder / "cycle.ipynb"))
 
 
 def close_failed(place: Workspace, run_id: str, error: HarnessError) -> None:
     """Write down why a cycle failed, and render what there is."""
-    import msgspec
-
     from harnesslib.cli.reports import publish_index
+    from harnesslib.notices import tell_failed
 
     manifest = place.runs.manifest(run_id)
     if manifest.status == "running":
         changes: dict[str, Any] = {"status": "failed", "reason": str(error), "exit_code": error.exit_code}
         place.runs.save_manifest(msgspec.structs.replace(manifest, ended_at=place.clock.now(), **changes))
+    report = None
     if (place.runs.path(run_id) / "cycle.ipynb").is_file():
         report = render(place, run_id)
         click.echo(f"What there is of this cycle: {report}", err=True)
         click.echo(f"Go on with it: harness cycle --resume {run_id}", err=True)
     else:
         publish_index(place)
+    say_problems(tell_failed(place, run_id, error, report))
+
+
+def say_problems(problems: tuple[str, ...]) -> None:
+    """Say what went wrong with hooks; it changes no exit code."""
+    for problem in problems:
+        click.echo(f"harness: {problem}", err=True)
 
 
 def _reopened(place: Workspace, run_id: str) -> str:
     """Return the cycle to go on with, reopened by this process."""
-    import msgspec
-
-    from harnesslib import processes
-
     open_ones = [m for m in place.runs.manifests() if m.kind == "cycle" and m.status != "done"]
     chosen = open_ones[-1:] if run_id == "last" else [m for m in open_ones if m.run_id == run_id]
     if not chosen:

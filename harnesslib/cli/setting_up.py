@@ -116,14 +116,21 @@ def endpoint_toml(endpoint: EndpointConfig, models: tuple[str, ...]) -> str:
 
 
 @click.command("doctor")
+@click.option("--fix", is_flag=True, help="End orphaned processes first, and close killed runs as lost.")
 @workspace_option
 @json_option
-def doctor_command(workspace: Path, as_json: bool) -> int:
+def doctor_command(fix: bool, workspace: Path, as_json: bool) -> int:
     """Check the workspace and everything it needs; each problem comes with its cure."""
     from harnesslib.doctor import examine
+    from harnesslib.leftovers import clear_leftovers
     from harnesslib.workspace import Workspace
 
     with Workspace(workspace) as place:
+        if fix:
+            place.require()
+            cleared = clear_leftovers(place)
+            said = f"{len(cleared.pids)} processes ended, {len(cleared.stale)} runs closed as lost"
+            click.echo(said, err=True)
         checks = examine(place)
     marks = {"good": "\N{CHECK MARK}", "look": "!", "bad": "\N{BALLOT X}"}
     rows = [(f"{marks[check.state]} {check.state}", check.name, check.finding) for check in checks]

@@ -104,6 +104,17 @@ def end_processes(run_id: str, also: AbstractSet[psutil.Process] = frozenset()) 
     return len(victims)
 
 
+def marked() -> dict[str, tuple[int, ...]]:
+    """Return the pids that carry the mark of a run, by run id: those of this user, without this process."""
+    found: dict[str, list[int]] = {}
+    for process in psutil.process_iter():
+        with suppress(psutil.Error, OSError):
+            run_id = process.environ().get(MARKER, "")
+            if run_id and process.pid != os.getpid() and process.status() != psutil.STATUS_ZOMBIE:
+                found.setdefault(run_id, []).append(process.pid)
+    return {run_id: tuple(pids) for run_id, pids in found.items()}
+
+
 def _descendants() -> set[psutil.Process]:
     return set(psutil.Process().children(recursive=True))
 

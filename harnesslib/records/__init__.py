@@ -34,6 +34,12 @@ from harnesslib.records.config import (
     HarnessConfig as HarnessConfig,
 )
 from harnesslib.records.config import (
+    HookConfig as HookConfig,
+)
+from harnesslib.records.config import (
+    HookEvent as HookEvent,
+)
+from harnesslib.records.config import (
     ModelConfig as ModelConfig,
 )
 from harnesslib.records.config import (
@@ -74,6 +80,9 @@ from harnesslib.records.cycle import (
 )
 from harnesslib.records.cycle import (
     Manifest as Manifest,
+)
+from harnesslib.records.cycle import (
+    Notice as Notice,
 )
 from harnesslib.records.cycle import (
     PhasePlan as PhasePlan,
@@ -139,6 +148,9 @@ from harnesslib.records.evidence import (
     Recommendation as Recommendation,
 )
 from harnesslib.records.evidence import (
+    Repeats as Repeats,
+)
+from harnesslib.records.evidence import (
     SessionComparison as SessionComparison,
 )
 from harnesslib.records.evidence import (
@@ -155,6 +167,12 @@ from harnesslib.records.evidence import (
 )
 from harnesslib.records.evidence import (
     Verifications as Verifications,
+)
+from harnesslib.records.imported import (
+    ImportedFile as ImportedFile,
+)
+from harnesslib.records.imported import (
+    ImportedRow as ImportedRow,
 )
 from harnesslib.records.loop import (
     Activity as Activity,
@@ -248,6 +266,12 @@ from harnesslib.records.measure import (
 )
 from harnesslib.records.measure import (
     Stage as Stage,
+)
+from harnesslib.records.regression import (
+    PhaseCheck as PhaseCheck,
+)
+from harnesslib.records.regression import (
+    Reference as Reference,
 )
 from harnesslib.records.routing import (
     AUTO as AUTO,

@@ -154,6 +154,22 @@ class ProposerConfig(Record):
     model: str = ""
 
 
+HookEvent = Literal["promoted", "rolled_back", "drift", "failed", "held"]
+
+
+class HookConfig(Record):
+    """A program that is told how a cycle ended: the event as JSON on standard input.
+
+    `command` is started without a shell, in the workspace. It sees the environment variables that `env`
+    names, and the few that any program needs.
+    """
+
+    events: tuple[HookEvent, ...]
+    command: tuple[str, ...]
+    timeout_s: float = 30.0
+    env: tuple[str, ...] = ()
+
+
 class HarnessConfig(Record):
     """The whole of ``harness.toml``. `variants` are system prompts under a name that settings can use."""
 
@@ -166,6 +182,7 @@ class HarnessConfig(Record):
     budget: BudgetConfig = BudgetConfig()
     variants: dict[str, Prompt] = {}
     proposer: ProposerConfig = ProposerConfig()
+    on_event: tuple[HookConfig, ...] = ()
 
     @property
     def prompts(self) -> dict[str, Prompt]:

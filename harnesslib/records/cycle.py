@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from harnesslib.records.base import Record
-from harnesslib.records.config import BudgetConfig, PolicyConfig
+from harnesslib.records.config import BudgetConfig, HookEvent, PolicyConfig
 from harnesslib.records.evidence import Decisions, Estimate, Feedback, Summary, Verifications
 from harnesslib.records.loop import Drift, PlannedProposal, Proposed
 from harnesslib.records.measure import Prompt, Sample, Spec
@@ -178,6 +178,21 @@ class Event(Record):
     cost: float | None = None
     standings: tuple[Standing, ...] = ()
     dropped: str = ""
+
+
+class Notice(Record):
+    """What a hook is told; `run_id` and `report` are "" where there is none."""
+
+    event: HookEvent
+    time: datetime
+    workspace: str
+    run_id: str
+    headline: str
+    generation_before: int | None = None
+    generation: int | None = None
+    baselines: dict[str, str] = {}
+    report: str = ""
+    exit_code: int = 0
 
 
 class TruthRow(Record):

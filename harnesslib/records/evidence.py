@@ -54,13 +54,32 @@ class CaseResult(Record):
         return len(self.outcomes) - self.outcomes.count("infra_error")
 
 
+class Repeats(Record):
+    """What repeats of the same cases say.
+
+    `k` is the number of valid calls that every repeated case has, at most 8. `pass_at_k` is the chance that
+    at least one of k calls passes, `pass_hat_k` (pass^k) that all of them do, both averaged over cases. `icc`
+    is the share of a single result's variance that its case explains; the variances (squared shares) are
+    those of cases, of whole runs, and of single calls. `runs` tests whether some runs were worse than others.
+    """
+
+    k: int | None
+    pass_at_k: Estimate
+    pass_hat_k: Estimate
+    icc: Estimate
+    case_variance: float | None
+    run_variance: float | None
+    call_variance: float | None
+    runs: Significance
+
+
 class SpecSummary(Record):
     """One spec in one stage. Served accuracy counts a timeout as a failure; skill accuracy leaves it out.
 
     `selected` is true where its cases were chosen because the baseline failed them: its shares then say
     nothing about the suite. Tokens are summed over the `token_samples` that know both numbers, `cost` over
     the `cost_samples` that know it; none where no sample does. Files of older versions don't hold these two
-    counts.
+    counts, `repeats` and `latency_p99_s`.
     """
 
     spec: Spec
@@ -81,6 +100,8 @@ class SpecSummary(Record):
     selected: bool = False
     token_samples: int | None = None
     cost_samples: int | None = None
+    latency_p99_s: Estimate | None = None
+    repeats: Repeats | None = None
 
 
 class LookResult(Record):

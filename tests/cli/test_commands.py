@@ -16,6 +16,7 @@ from harnesslib.records import (
     BudgetConfig,
     CycleConfig,
     EndpointConfig,
+    HookConfig,
     ModelConfig,
     PhaseConfig,
     PolicyConfig,
@@ -70,6 +71,7 @@ def test_every_command_stands_in_the_reference(path):
     "record",
     [
         EndpointConfig,
+        HookConfig,
         ModelConfig,
         PhaseConfig,
         SearchConfig,

@@ -23,6 +23,8 @@ FILES = {
     "requirements.txt": RUN,
     "requirements-dev.txt": RUN + PROJECT["dependency-groups"]["dev"],
     "requirements-lab.txt": RUN + PROJECT["project"]["optional-dependencies"]["lab"],
+    "requirements-docs.txt": RUN + PROJECT["dependency-groups"]["docs"],
+    "requirements-interop.txt": RUN + PROJECT["dependency-groups"]["interop"],
     "requirements-tools.txt": PROJECT["dependency-groups"]["tools"],
 }
 
@@ -69,7 +71,7 @@ def test_every_pin_has_hashes(name: str) -> None:
     assert [] == [line.split(" ")[0] for line in lines if " --hash=sha256:" not in line]
 
 
-@pytest.mark.parametrize("name", ["requirements-dev.txt", "requirements-lab.txt"])
+@pytest.mark.parametrize("name", ["requirements-dev.txt", "requirements-docs.txt", "requirements-lab.txt"])
 def test_the_larger_environments_hold_what_a_run_needs_at_the_same_versions(name: str) -> None:
     larger = pins(name)
     assert [] == [

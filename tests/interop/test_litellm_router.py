@@ -1,6 +1,6 @@
 """LiteLLM's own router reads what is exported, and routes as the routing says.
 
-It runs where litellm is installed: ``pip install --group interop``. Nothing is asked over the network.
+It runs where litellm is installed, as in ``./run interop``. Nothing is asked over the network.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import pytest
 
 from harnesslib.cli import main
 
-pytest.importorskip("litellm", reason="litellm is not installed: pip install --group interop")
+pytest.importorskip("litellm", reason="litellm is not installed: ./run interop")
 pytestmark = pytest.mark.filterwarnings("default")
 
 import yaml  # noqa: E402 - only with litellm

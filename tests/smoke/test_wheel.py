@@ -138,3 +138,44 @@ def test_a_demo_workspace_can_be_made_in_an_empty_folder(installed: Installed) -
     assert {"harness.toml", "routing_config.json"} <= {
         path.name for path in (installed.elsewhere / "work").iterdir()
     }
+
+
+def test_a_wheel_from_the_source_archive_is_the_same(wheel: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(tmp_path), str(ROOT)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    again = next(tmp_path.glob("harnesslib-*.whl"))
+    direct, by_archive = (
+        {info.filename: info.CRC for info in zipfile.ZipFile(path).infolist()} for path in (wheel, again)
+    )
+    assert direct == by_archive
+
+
+def test_types_are_known_outside(installed: Installed) -> None:
+    script = installed.elsewhere / "application.py"
+    script.write_text(
+        "from harnesslib import Router\n"
+        "route = Router('routing_config.json').resolve('auto', 'atomic')\n"
+        "reveal_type(route.settings.timeout_s)\n"
+        "wrong: int = route.model\n",
+        "utf-8",
+    )
+    command = [sys.executable, "-m", "mypy", "--strict", "--python-executable", str(installed.bin / "python")]
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    done = subprocess.run(
+        [*command, str(script)],
+        cwd=installed.elsewhere,
+        env=kept,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    told = done.stdout.replace("builtins.", "")
+    assert 'Revealed type is "float"' in told, done.stdout + done.stderr
+    assert 'expression has type "str", variable has type "int"' in done.stdout
+    assert "Found 1 error" in done.stdout
+
+
+def test_papermill_finds_the_engine(installed: Installed) -> None:
+    code = "from papermill.engines import papermill_engines; print(papermill_engines.get_engine('harness'))"
+    assert "HarnessEngine" in installed.call(str(installed.bin / "python"), "-c", code)

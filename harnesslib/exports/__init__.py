@@ -1,0 +1,1 @@
+"""What was measured, in the forms that other tools read: pure writers, each from records to a document."""

@@ -1,0 +1,1 @@
+"""Results of other tools: read, checked, and kept beside the own ones."""
