@@ -109,7 +109,7 @@ def test_a_better_model_is_promoted_proven_on_holdout_cases_and_kept():
     passed = Counter(s.model for s in holdout if s.outcome == "pass")
     asked = Counter(s.model for s in holdout)
     gain = passed["better"] / asked["better"] - passed["base"] / asked["base"]
-    assert proven.effect.value == pytest.approx(gain)
+    assert gain / 2 < proven.effect.value <= gain, "less what the luck of a crossing adds"
     assert [entry.event for entry in effects.log.entries()] == [
         "init",
         "intent",
