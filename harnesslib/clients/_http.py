@@ -23,6 +23,7 @@ from harnesslib.clients._reading import (
     error_message,
     one_line,
     read_json,
+    without_secret,
 )
 from harnesslib.errors import EndpointError, InputError
 from harnesslib.ports import Clock
@@ -127,6 +128,7 @@ class HttpClient:
             received = await _read(response)
         if isinstance(received, Failure):
             return received
+        received = without_secret(received, self._key)
         if response.status != _OK:
             return self._refused(response, received)
         ended = self._clock.monotonic()

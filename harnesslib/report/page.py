@@ -13,7 +13,8 @@ from typing import Any
 
 from harnesslib.errors import DataError
 from harnesslib.report import SECTIONS
-from harnesslib.report.html import Section, visible
+from harnesslib.report.html import Section
+from harnesslib.untrusted import visible
 from harnesslib.storage import read, write_atomic
 
 _MARK = "<report section: "
