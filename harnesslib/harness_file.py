@@ -116,7 +116,7 @@ def _place_problems(place: str, endpoint: EndpointConfig) -> Iterator[str]:
             yield f"{place}: a program has no base_url and no simulator; cure: remove them"
         return
     if endpoint.env:
-        yield f"{place}.env: only for client 'command'; cure: remove it, or name the key's variable in key_env"
+        yield f"{place}.env: only for client 'command'; cure: remove it; a key's variable stands in key_env"
     if endpoint.command:
         yield f"{place}.command: only for client 'command'; cure: write client = \"command\""
     if bool(endpoint.base_url) == bool(endpoint.simulator):
@@ -126,14 +126,16 @@ def _place_problems(place: str, endpoint: EndpointConfig) -> Iterator[str]:
 
 
 def _address_problems(place: str, endpoint: EndpointConfig) -> Iterator[str]:
+    if "@" in endpoint.base_url:
+        # Not only in the host's part: a key with a slash in it ends that part early.
+        yield f"{place}.base_url: holds a user name or key; cure: remove it, and name a variable in key_env"
+        return
     try:
         parts = urlsplit(endpoint.base_url)
     except ValueError:
         yield f"{place}.base_url: not an address; expected one like http://127.0.0.1:11434"
         return
-    if "@" in parts.netloc:
-        yield f"{place}.base_url: holds a user name or key; cure: remove it, and name a variable in key_env"
-    elif parts.scheme not in {"http", "https"} or not parts.hostname:
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
         yield f"{place}.base_url: got '{endpoint.base_url}', expected an address like http://127.0.0.1:11434"
 
 
