@@ -21,7 +21,8 @@ class EndpointConfig(Record):
     `simulator` names a file of simulated models (relative to the workspace): the built-in server is then
     started for the duration of a command and `base_url` stays empty. `key_env` is the *name* of an
     environment variable; keys never stand in a file. `command` is a program and its arguments for client
-    "command", which has no address.
+    "command", which has no address; it sees the environment variables that `env` and `key_env` name, beside
+    ``PATH``, ``HOME`` and the like.
     """
 
     client: ClientName = "openai_compat"
@@ -29,6 +30,7 @@ class EndpointConfig(Record):
     key_env: str = ""
     simulator: str = ""
     command: tuple[str, ...] = ()
+    env: tuple[str, ...] = ()
     concurrency: int = 4
 
     @property
