@@ -1,4 +1,4 @@
-"""Small real cycles on the built-in server that are stopped at a chosen moment, and what must hold afterwards.
+"""Small real cycles on the built-in server, killed at a chosen moment, and what must hold afterwards.
 
 A moment is something that can be seen from outside: so many samples in the journal, so many events, a file
 that is there. A victim is a process of the cycle: the runner, its notebook kernel, the model server, or all.

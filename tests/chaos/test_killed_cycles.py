@@ -1,4 +1,4 @@
-"""A cycle that is killed, at whatever moment and in whatever part, is gone on with and ends as if it had not been."""
+"""A cycle that is killed, at whatever moment and in whatever part, goes on and ends as the unbroken one."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ pytestmark = [
 ]
 PATH = Path(__file__).resolve().parents[1] / "chaos_fixture.py"
 SEED = 20260101
-RANDOM_POINTS = 40
+RANDOM_POINTS = 32
 AGAIN = (("cycle",), ("cycle", "--resume", "last"))
 
 
@@ -134,7 +134,7 @@ def test_a_cycle_killed_at_any_random_moment_ends_as_the_unbroken_one(unbroken, 
     ]
     with capsys.disabled():
         print(f"\n{sum(hits)} of {RANDOM_POINTS} random kill points survived")
-    assert sum(hits) >= 30
+    assert sum(hits) >= 28
 
 
 @pytest.mark.exhaustive
