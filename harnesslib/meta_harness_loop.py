@@ -146,6 +146,9 @@ class Cycle:
 
     def verify(self) -> tuple[Verification, ...]:
         """Measure what was applied again: fresh samples, holdout cases, through the routing config."""
+        kept = self.effects.runs.load(self.run_id, "verification", Verifications)
+        if kept is not None:
+            return kept.verifications
         promoted = self.released().promoted
         if not promoted:
             return ()

@@ -66,10 +66,10 @@ class Contest:
             refused = await self._round(number)
             if refused:
                 return self._ended("budget", number, refused)
-            standing = await asyncio.to_thread(self._standing)
+            standing = await asyncio.to_thread(self._standing, number + 1)
             ending = self._ending(standing)
             if ending == "crossed" and self.stage == "confirm":
-                refused = await self._settle_guards(standing)
+                refused = await self._settle_guards(standing, number + 1)
                 return self._ended(
                     "budget" if refused else "crossed", number + 1, refused or self._said(standing)
                 )
@@ -113,7 +113,7 @@ class Contest:
         calls, _ = self.design.calls_of_stage(*totals)
         return [int(each) for each in calls]
 
-    async def _settle_guards(self, standing: Standing) -> str:
+    async def _settle_guards(self, standing: Standing, rounds_done: int) -> str:
         """Take more calls while a guard that calls can settle is open; returns why that had to stop."""
         for number in range(GUARD_ROUNDS):
             cases = self._open_guards(standing)
@@ -124,7 +124,7 @@ class Contest:
             refused = await self._take(blocks, "guard", number)
             if refused:
                 return refused
-            standing = await asyncio.to_thread(self._standing)
+            standing = await asyncio.to_thread(self._standing, rounds_done, number + 1)
         return ""
 
     def _open_guards(self, standing: Standing) -> list[Case]:
@@ -148,10 +148,15 @@ class Contest:
         taken = self.field.samples(self.new.phase, *(stages or (self.stage,)))
         return tuple(sample for sample in taken if sample.spec_id in mine)
 
-    def _standing(self) -> Standing:
+    def _standing(self, rounds_done: int, guards_done: int = 0) -> Standing:
+        """Look at whole rounds only: a contest that is gone on with may hold a part of a later one."""
         config = self.field.config
         summary = summarize(
-            self._samples(self.stage, "guard"),
+            tuple(
+                sample
+                for sample in self._samples(self.stage, "guard")
+                if sample.round < (guards_done if sample.stage == "guard" else rounds_done)
+            ),
             {self.new.id: self.new, self.old.id: self.old},
             [(self.stage, self.new.id, self.old.id)],
             run_id="",

@@ -61,6 +61,7 @@ class _Screen:
         self.headroom: tuple[str, ...] = ()
         self.reasons: dict[str, str] = {}
         self.halted = False
+        self.reached = 0
         self.broken: set[str] = set()
         self.passed_over: set[str] = set()
 
@@ -137,8 +138,9 @@ class _Screen:
         for number, batch in enumerate((drawn[: PROBE[0]], drawn[PROBE[0] : PROBE[1]])):
             jobs = assignments(batch, seed=self.field.seed, stage="probe", number=number)
             refused = await self.field.take(jobs, [block.case for block in batch]) if jobs else ""
-            probed = (s for s in self.field.samples(self.plan.phase, "probe") if s.spec_id == spec.id)
-            if refused or sum(sample.outcome == "pass" for sample in probed) >= PROMISING:
+            taken = (s for s in self.field.samples(self.plan.phase, "probe") if s.spec_id == spec.id)
+            passed = sum(sample.outcome == "pass" for sample in taken if sample.round <= number)
+            if refused or passed >= PROMISING:
                 return
 
     def _can(self, samples: Iterable[Sample]) -> bool:
@@ -169,8 +171,12 @@ class _Screen:
         return designs.screen_gain(*self._counts(spec), *self._counts(self.plan.baseline))
 
     def _samples(self, spec: Spec) -> tuple[Sample, ...]:
-        """Return a spec's samples of the screen, those taken while its model was loading left out."""
-        taken = self.field.samples(self.plan.phase, "screen")
+        """Return a spec's samples of the screen, those taken while its model was loading left out.
+
+        A screen that is gone on with may hold a part of a later round; that has not been looked at yet.
+        """
+        screened = self.field.samples(self.plan.phase, "screen")
+        taken = tuple(sample for sample in screened if sample.round <= self.reached)
         loading = cold_calls(taken)
         return tuple(s for s in taken if s.spec_id == spec.id and s.key not in loading)
 
@@ -185,6 +191,7 @@ class _Screen:
 
     async def _ask(self, specs: Sequence[Spec], cases: Sequence[Case], *, number: int, calls: int) -> str:
         """Ask every spec every case so often; what was lost to faults or loading is asked once more."""
+        self.reached = number
         earlier = (s.repeat for s in self.field.samples(self.plan.phase, "screen") if s.round < number)
         first = 1 + max(earlier, default=-1)
         asked = arms(*specs)
