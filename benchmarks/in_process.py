@@ -197,7 +197,8 @@ class Laboratory:
         effects = self._effects(specs, concurrency)
         jobs = self._jobs(specs, repeats, seed)
         with effects.runs.journal(run_id) as journal:
-            bench = Bench(jobs, effects, journal, run_id=run_id, state="run")
+            bench = Bench(specs, effects, journal, run_id=run_id, state="run")
+            bench.expect(jobs)
             complete(self._take(bench, jobs), self.clock)
             bench.release()
         bench.check()

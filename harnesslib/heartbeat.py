@@ -70,7 +70,7 @@ class Beating:
         self._thread.join()
         self._path.unlink(missing_ok=True)
 
-    def emit(self, state: str, message: str, done: int = 0, total: int = 0, **facts: Any) -> None:
+    def emit(self, state: str, message: str, done: int = 0, total: int = 0, **facts: Any) -> None:  # noqa: ANN401
         """Say something."""
         self._last = msgspec.structs.replace(
             self._last, state=state, message=message, done=done, total=total, said_at=self._now()

@@ -11,6 +11,7 @@ from importlib import import_module
 import click
 
 from harnesslib.errors import EXIT_INPUT, EXIT_INTERRUPTED, HarnessError
+from harnesslib.untrusted import for_terminal
 
 EXIT_INTERNAL = 70
 
@@ -96,5 +97,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _say(message: str, code: int) -> int:
-    click.echo(f"harness: {message}", err=True)
+    click.echo(for_terminal(f"harness: {message}"), err=True)
     return code

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harnesslib.cli.output import json_option, quiet_option, show, table, workspace_option
+from harnesslib.cli.output import json_option, quiet_option, say, show, table, workspace_option
 from harnesslib.errors import EXIT_NOT_PROMOTED, InputError
 from harnesslib.records import Decision, Decisions, Held, Proposed, RoutingConfig, Summary
 from harnesslib.records.base import Record
@@ -127,10 +127,11 @@ def _without_held(effects: Effects, decisions: Decisions) -> Decisions:
 
 def _proven(place: Workspace, run_id: str, *, quiet: bool) -> int:
     """Go on with a cycle until it is proven, kept or undone; its end goes to stderr, the result was shown."""
-    from harnesslib.cli.cycles import in_words, run_cycle
+    from harnesslib.cli.cycles import alone, in_words, run_cycle
 
-    result = run_cycle(place, run_id, timeout_s=None, quiet=quiet)
-    click.echo(in_words(result), err=True)
+    with alone(place):
+        result = run_cycle(place, run_id, timeout_s=None, quiet=quiet)
+    say(in_words(result))
     return 0 if result.outcome.status == "promoted" else EXIT_NOT_PROMOTED
 
 

@@ -11,7 +11,7 @@ import msgspec
 from harnesslib.cli.diagnosing import in_short
 from harnesslib.cli.output import json_option, progress, quiet_option, show, table, workspace_option
 from harnesslib.errors import InputError
-from harnesslib.records import SPLITS, Estimate, SpecSummary, Split
+from harnesslib.records import SPLITS, Estimate, Repeats, SpecSummary, Split
 
 NO_USAGE = "no sample was answered with its usage throughout"
 NO_COST = "harness.toml states no price, or the endpoint no usage"
@@ -44,6 +44,7 @@ def in_words(summary: SpecSummary) -> str:
         ("restraint", interval(summary.restraint)),
         ("latency p50, ms", interval(summary.latency_p50_s, 1000)),
         ("latency p95, ms", interval(summary.latency_p95_s, 1000)),
+        *of_repeats(summary.repeats),
         ("outcomes", outcomes),
         ("requests", str(summary.requests)),
         ("tokens read", total(summary.input_tokens, summary.token_samples, summary.samples, NO_USAGE)),
@@ -51,6 +52,21 @@ def in_words(summary: SpecSummary) -> str:
         ("cost", total(summary.cost, summary.cost_samples, summary.samples, NO_COST)),
     ]
     return table(("", f"{summary.spec.model} on {summary.spec.phase}, {summary.samples} samples"), rows)
+
+
+def of_repeats(repeats: Repeats | None) -> list[tuple[str, str]]:
+    """Return the rows about repeats; none where no case was asked again."""
+    if repeats is None or repeats.k is None:
+        return []
+    k = repeats.k
+    rows = [(f"pass@{k}, pass^{k}", f"{interval(repeats.pass_at_k)}, {interval(repeats.pass_hat_k)}")]
+    parts = (repeats.case_variance, repeats.run_variance, repeats.call_variance)
+    total = sum(part or 0.0 for part in parts)
+    if total > 0:
+        named = zip(("cases", "runs", "single calls"), parts, strict=True)
+        split = ", ".join(f"{100 * (part or 0.0) / total:.0f} % {name}" for name, part in named)
+        rows.append(("variance from", split))
+    return rows
 
 
 @click.command("run")

@@ -5,8 +5,6 @@ their seal, or can't be read, is never passed over in silence: it is an error th
 left out on purpose, and then ``frame.attrs["left_out"]`` says which and why.
 """
 
-from harnesslib.frames.arms import Arms as Arms
-from harnesslib.frames.arms import arms as arms
 from harnesslib.frames.loading import Damaged as Damaged
 from harnesslib.frames.loading import load_cycles as load_cycles
 from harnesslib.frames.loading import load_decisions as load_decisions
@@ -18,5 +16,7 @@ from harnesslib.frames.measures import drift as drift
 from harnesslib.frames.measures import effects as effects
 from harnesslib.frames.measures import pairs as pairs
 from harnesslib.frames.measures import rates as rates
+from harnesslib.frames.pairing import Arms as Arms
+from harnesslib.frames.pairing import arms as arms
 from harnesslib.frames.places import Place as Place
 from harnesslib.frames.places import find_runs as find_runs

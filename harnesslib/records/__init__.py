@@ -148,6 +148,9 @@ from harnesslib.records.evidence import (
     Recommendation as Recommendation,
 )
 from harnesslib.records.evidence import (
+    Repeats as Repeats,
+)
+from harnesslib.records.evidence import (
     SessionComparison as SessionComparison,
 )
 from harnesslib.records.evidence import (

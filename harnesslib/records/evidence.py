@@ -54,13 +54,32 @@ class CaseResult(Record):
         return len(self.outcomes) - self.outcomes.count("infra_error")
 
 
+class Repeats(Record):
+    """What repeats of the same cases say.
+
+    `k` is the number of valid calls that every repeated case has, at most 8. `pass_at_k` is the chance that
+    at least one of k calls passes, `pass_hat_k` (pass^k) that all of them do, both averaged over cases. `icc`
+    is the share of a single result's variance that its case explains; the variances (squared shares) are
+    those of cases, of whole runs, and of single calls. `runs` tests whether some runs were worse than others.
+    """
+
+    k: int | None
+    pass_at_k: Estimate
+    pass_hat_k: Estimate
+    icc: Estimate
+    case_variance: float | None
+    run_variance: float | None
+    call_variance: float | None
+    runs: Significance
+
+
 class SpecSummary(Record):
     """One spec in one stage. Served accuracy counts a timeout as a failure; skill accuracy leaves it out.
 
     `selected` is true where its cases were chosen because the baseline failed them: its shares then say
     nothing about the suite. Tokens are summed over the `token_samples` that know both numbers, `cost` over
     the `cost_samples` that know it; none where no sample does. Files of older versions don't hold these two
-    counts.
+    counts, `repeats` and `latency_p99_s`.
     """
 
     spec: Spec
@@ -81,6 +100,8 @@ class SpecSummary(Record):
     selected: bool = False
     token_samples: int | None = None
     cost_samples: int | None = None
+    latency_p99_s: Estimate | None = None
+    repeats: Repeats | None = None
 
 
 class LookResult(Record):
@@ -107,9 +128,10 @@ class Comparison(Record):
 
     `effect` is the difference of served accuracy on these cases (points as a share: 0.1 = 10 points);
     `p_value` one-sided for "better", `harm_p_value` for "worse"; `generalisation` is the interval for new
-    cases of the same kind; `latency_ratio` candidate over baseline, paired by case; `restraint_e` the
-    e-value and `restraint_p_value` the exact p-value against "restraint is lower by the margin" (none where
-    the suite has no case for it); `overdispersion_p` small where runs differ more than chance.
+    cases of the same kind; `latency_ratio` and `cost_ratio` candidate over baseline, paired by case;
+    `restraint_e` the e-value and `restraint_p_value` the anytime-valid p-value against "restraint is lower by
+    the margin" (none where the suite has no case for it); `overdispersion_p` small where runs differ more
+    than chance.
     """
 
     stage: str
@@ -132,6 +154,7 @@ class Comparison(Record):
     dropped_blocks: int = 0
     restraint_p_value: float | None = None
     looks: tuple[LookResult, ...] = ()
+    cost_ratio: Estimate | None = None
 
 
 class SessionComparison(Record):

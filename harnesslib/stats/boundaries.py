@@ -81,7 +81,7 @@ class NormalMixture(NamedTuple):
     Notes
     -----
     Source: S. R. Howard, A. Ramdas, J. McAuliffe and J. Sekhon (2021), Time-uniform, nonparametric,
-    nonasymptotic confidence sequences, section 3.2.
+    nonasymptotic confidence sequences, the normal mixture.
     """
 
     tuned_for: float
@@ -113,7 +113,7 @@ class BetaBinomialMixture(NamedTuple):
 
     Notes
     -----
-    Source: Howard and others (2021), appendix A.4.
+    Source: Howard and others (2021), the beta-binomial mixture.
     """
 
     tuned_for: float
@@ -159,8 +159,8 @@ def share_at_any_time(passes: int, n: int, *, tuned_for: int, level: float = LEV
 
     Notes
     -----
-    Source: `BetaBinomialMixture`, inverted. Assumes independent observations with the same chance. Some 40 %
-    wider than Wilson's interval, which holds only for a number of observations that was fixed beforehand.
+    Source: `BetaBinomialMixture`, inverted. Assumes independent observations with the same chance. About
+    half as wide again as Wilson's interval, which holds only for a number of observations fixed beforehand.
     """
     method = "confidence sequence, beta-binomial mixture"
     if n == 0:

@@ -104,7 +104,7 @@ def questions_needed(
 
     Notes
     -----
-    Source: E. Miller (2024), Adding error bars to evals, arXiv 2411.00640, section 5. Normal approximation;
+    Source: E. Miller (2024), Adding error bars to evals, arXiv 2411.00640. Normal approximation;
     assumes that cases are drawn independently.
     """
     quantiles = normal_quantile(1 - alpha) + float(special.ndtri(power))

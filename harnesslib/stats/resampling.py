@@ -47,7 +47,7 @@ def mean(
     Notes
     -----
     Source: B. Efron (1987), Better bootstrap confidence intervals, through `scipy.stats.bootstrap`. Assumes
-    independent values of one distribution; below some 20 values it is too narrow.
+    independent values of one distribution; a little too narrow for few or very skewed ones.
     """
     return _Bootstrap(kind, level, resamples, seed).estimate(values, np.mean, "mean")
 

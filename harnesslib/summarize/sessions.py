@@ -37,6 +37,7 @@ def _comparison(
 ) -> SessionComparison:
     pairs = _paired(_failure_shares(cold), _failure_shares(warm))
     cold_failures, warm_failures = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+    warm_passes, cold_passes = ([1 - share for share in each] for each in (warm_failures, cold_failures))
     waits = [sample.warmup_s for sample in warm if sample.warmup_s is not None]
     n = len(pairs)
     return SessionComparison(
@@ -46,7 +47,7 @@ def _comparison(
         sessions=n,
         cold=_accuracy(cold_failures),
         warm=_accuracy(warm_failures),
-        effect=intervals.difference(n - sum(warm_failures), n, n - sum(cold_failures), n),
+        effect=intervals.paired_difference(intervals.PairedCounts.of(warm_passes, cold_passes)),
         p_value=coldstart.session_p(cold_failures, warm_failures),
         warmup_s=median(waits) if waits else None,
     )

@@ -6,8 +6,10 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 
-from harnesslib.records import OUTCOMES, CaseResult, Estimate, Sample, Spec, SpecSummary
-from harnesslib.stats import intervals
+import numpy as np
+
+from harnesslib.records import OUTCOMES, CaseResult, Estimate, Outcome, Repeats, Sample, Spec, SpecSummary
+from harnesslib.stats import intervals, repeats, variance
 
 
 def summarize_spec(
@@ -19,6 +21,7 @@ def summarize_spec(
     restraint is served accuracy of the cases that want no call. In each share
     every case weighs the same. Times are those of answers, loading excluded.
     """
+    cases = _case_results(samples)
     counts = Counter(sample.outcome for sample in samples)
     valid = [sample for sample in samples if sample.outcome != "infra_error"]
     tokens = [
@@ -43,16 +46,46 @@ def summarize_spec(
         input_tokens=sum(read for read, _ in tokens) if tokens else None,
         output_tokens=sum(written for _, written in tokens) if tokens else None,
         cost=math.fsum(costs) if costs else None,
-        cases=_case_results(samples),
+        cases=cases,
         selected=selected,
         token_samples=len(tokens),
         cost_samples=len(costs),
+        latency_p99_s=intervals.quantile(times, 0.99),
+        repeats=_repeats(cases),
     )
 
 
 def answer_time(sample: Sample) -> float | None:
     """Return how long an answer took; none without an answer, or where the model may have been loading."""
     return None if sample.cold or not sample.latency_s else sample.latency_s
+
+
+def _repeats(cases: Sequence[CaseResult]) -> Repeats:
+    """Return what the repeats say; runs are those that every case which was asked again took part in."""
+    passes, valid = [case.passes for case in cases], [case.valid for case in cases]
+    k = repeats.common_k(valid)
+    again = [case for case in cases if len(case.outcomes) > 1]
+    runs = min((len(case.outcomes) for case in again), default=0)
+    rows = [[_result(outcome) for outcome in case.outcomes[:runs]] for case in again]
+    table = np.array(rows).reshape(len(again), runs)
+    split = variance.components(table)
+    chances = (repeats.pass_at_k, repeats.pass_hat_k)
+    one, every = (repeats.averaged(chance(passes, valid, k or 2), k or 2) for chance in chances)
+    return Repeats(
+        k=k,
+        pass_at_k=one,
+        pass_hat_k=every,
+        icc=variance.icc(table),
+        case_variance=split.case if split else None,
+        run_variance=split.run if split else None,
+        call_variance=split.residual if split else None,
+        runs=variance.overdispersion_index(table),
+    )
+
+
+def _result(outcome: Outcome) -> float:
+    """Return 1 for a pass, 0 for a failure, nan where the endpoint failed."""
+    return math.nan if outcome == "infra_error" else float(outcome == "pass")
 
 
 def _share(samples: Sequence[Sample]) -> Estimate:

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from harnesslib.cli import main
-from harnesslib.cli.measuring import NO_COST, NO_USAGE, total
+from harnesslib.cli.measuring import NO_COST, NO_USAGE, of_repeats, total
+from harnesslib.records import Estimate, Repeats, Significance
 from harnesslib.workspace import Workspace
 
 GUIDE = (Path(__file__).resolve().parents[2] / "docs/how-to/program-as-endpoint.md").read_text()
@@ -42,6 +43,33 @@ def test_what_the_program_does_not_state_is_said_to_be_unknown(workspace, capsys
     assert 0 == main(asked)
     said = " ".join(capsys.readouterr().out.split())
     assert f"tokens read n/a ({NO_USAGE}) tokens written n/a ({NO_USAGE}) cost n/a ({NO_COST})" in said
+
+
+def test_repeats_are_summed_up_where_there_are_any(workspace, capsys):
+    asked = ["run", "my-model", "atomic", "--limit", "3", "--quiet", "-w", str(workspace), "--repeats"]
+    assert 0 == main([*asked, "3"])
+    assert re.search(r"pass@3, pass\^3 +\S+ \[", capsys.readouterr().out)
+    assert 0 == main([*asked, "1"])
+    assert "pass@" not in capsys.readouterr().out
+
+
+def test_variance_is_said_by_where_it_comes_from():
+    share = Estimate(value=0.5, low=None, high=None, level=0.95, n=3, method="m")
+    split = Repeats(
+        k=3,
+        pass_at_k=share,
+        pass_hat_k=share,
+        icc=share,
+        case_variance=0.06,
+        run_variance=0.0,
+        call_variance=0.02,
+        runs=Significance(p_value=1.0, statistic=0.0, n=3, method="Q", alternative="runs differ"),
+    )
+    assert [
+        ("pass@3, pass^3", "0.5, 0.5"),
+        ("variance from", "75 % cases, 0 % runs, 25 % single calls"),
+    ] == of_repeats(split)
+    assert [] == of_repeats(None)
 
 
 def test_a_sum_tells_how_many_samples_it_knows():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 
 import msgspec
 import numpy as np
@@ -148,14 +149,16 @@ def test_latency_is_that_of_answers_and_cold_ones_are_left_out(two_arms) -> None
     assert max(item.latency_p95_s.value for item in seen) < 1
 
 
-def test_the_latency_ratio_is_paired_by_case(two_arms) -> None:
+def test_the_latency_ratio_is_paired_by_case_over_answers_that_both_got_right(two_arms) -> None:
     doubled = [
         msgspec.structs.replace(s, latency_s=(2 if s.model == "sprinter" else 1) * (1 + int(s.case_id[-2:])))
         for s in two_arms.samples
     ]
+    right = [s for s in doubled if s.outcome == "pass"]
     seen = summary_of(two_arms, doubled, [two_arms.pair]).comparisons[0].latency_ratio
     assert (2.0, 2.0, 2.0) == pytest.approx((seen.value, seen.low, seen.high))
-    assert seen.n == 24
+    asked = Counter((s.case_id, s.repeat) for s in right)
+    assert len({case for (case, _), arms in asked.items() if arms == 2}) == seen.n
 
 
 def test_sessions_are_paired_even_where_the_arms_are_numbered_apart(bench, spec_of) -> None:
@@ -201,3 +204,55 @@ def test_cold_samples_count_for_their_spec_and_in_no_comparison(two_arms) -> Non
     without = [s for s in two_arms.samples if s.key not in cold]
     assert seen.comparisons[0].effect == summary_of(two_arms, without, [two_arms.pair]).comparisons[0].effect
     assert baseline in {item.spec.id for item in seen.specs}
+
+
+def test_repeats_say_whether_one_and_whether_all_of_them_pass(two_arms) -> None:
+    seen = summary_of(two_arms).spec(two_arms.pair[2], "confirm")
+    passes = np.array([case.passes for case in seen.cases])
+    assert (5, 24) == (seen.repeats.k, seen.repeats.icc.n)
+    assert (passes > 0).mean() == pytest.approx(seen.repeats.pass_at_k.value)
+    assert (passes == 5).mean() == pytest.approx(seen.repeats.pass_hat_k.value)
+    assert seen.repeats.case_variance > 0
+    assert 0 <= seen.repeats.runs.p_value <= 1
+
+
+def test_a_run_that_went_wrong_shows_among_the_repeats(two_arms) -> None:
+    shocked = [
+        msgspec.structs.replace(s, outcome="wrong" if s.repeat == 2 else "pass") for s in two_arms.samples
+    ]
+    seen = summary_of(two_arms, shocked).spec(two_arms.pair[1], "confirm").repeats
+    assert seen.runs.p_value < 0.001
+    assert seen.run_variance > 10 * seen.case_variance
+    assert (1.0, 0.0) == (seen.pass_at_k.value, seen.pass_hat_k.value)
+
+
+def test_repeats_use_what_every_repeated_case_has(two_arms) -> None:
+    spec_id = two_arms.pair[1]
+    mine = [s for s in two_arms.samples if s.spec_id == spec_id]
+    case_id = mine[0].case_id
+    lost = [broken(s) if s.case_id == case_id and s.repeat < 2 else s for s in mine]
+    seen = summary_of(two_arms, lost).spec(spec_id, "confirm").repeats
+    assert (3, 23) == (seen.k, seen.icc.n)
+    uneven = [s for s in mine if s.case_id == case_id or s.repeat < 3]
+    again = summary_of(two_arms, uneven).specs[0].repeats
+    assert (3, 24) == (again.k, again.icc.n)
+
+
+def test_without_a_second_call_repeats_are_unknown_with_a_reason(two_arms) -> None:
+    once = [s for s in two_arms.samples if s.repeat == 0]
+    seen = summary_of(two_arms, once).specs[0].repeats
+    assert (None, None, None, None) == (seen.k, seen.pass_at_k.value, seen.icc.value, seen.case_variance)
+    assert all((seen.pass_at_k.reason, seen.pass_hat_k.reason, seen.icc.reason, seen.runs.reason))
+
+
+def test_the_furthest_tail_asks_for_hundreds_of_answers(two_arms) -> None:
+    seen = summary_of(two_arms).specs[0].latency_p99_s
+    assert seen.value is not None
+    assert seen.high is None
+    assert "368 are needed" in seen.reason
+
+
+def test_the_session_effect_is_paired(bench) -> None:
+    bench.sessions("sleepy", "atomic", pairs=5)
+    effect = summary_of(bench).sessions[0].effect
+    assert ("Newcombe, paired", 5, 1.0) == (effect.method, effect.n, effect.value)

@@ -162,18 +162,14 @@ def test_three_cold_cases_of_twelve_are_found_nearly_always() -> None:
 
 
 @pytest.mark.exhaustive
+@pytest.mark.timeout(900)
 def test_without_a_cold_start_one_in_a_hundred_is_found_in_many_sessions() -> None:
-    rng, alarms = np.random.default_rng(15), np.zeros(3)
-    for draw in range(2000):
+    rng, draws, alarms = np.random.default_rng(15), 2000, np.zeros(3)
+    for draw in range(draws):
         passed = (rng.random((12, 7)) < _suite(rng)[:, None]).astype(float)
         times = np.exp(rng.normal(0, 0.25, (12, 7)) + rng.normal(0, 0.5, (12, 1)))
-        alarms += [
-            test.p_value <= 0.01
-            for test in (
-                coldstart.pattern_test(passed, seed=draw),
-                coldstart.latency_test(times, seed=draw),
-                coldstart.startup_test(passed, times, seed=draw),
-            )
-        ]
+        tests = coldstart.pattern_test(passed, seed=draw), coldstart.latency_test(times, seed=draw)
+        p_values = [test.p_value for test in tests]
+        alarms += [p <= 0.01 for p in (*p_values, 2 * min(p_values))]
     for found in alarms:
-        assert stats.binomtest(int(found), 2000, 0.01, alternative="greater").pvalue > 0.001
+        assert stats.binomtest(int(found), draws, 0.01, alternative="greater").pvalue > 0.001

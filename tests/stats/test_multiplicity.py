@@ -22,7 +22,7 @@ def test_adjusted_p_values_are_the_published_ones() -> None:
 
 
 def test_benjamini_and_hochbergs_example_has_four_discoveries_and_bonferroni_three() -> None:
-    # Benjamini and Hochberg 1995, section 4.1: 15 p-values of a myocardial infarction study
+    # Benjamini and Hochberg 1995: 15 p-values of a myocardial infarction study
     assert 4 == sum(p <= 0.05 for p in multiplicity.false_discovery(FIFTEEN))
     assert 3 == sum(p <= 0.05 / 15 for p in FIFTEEN)
     assert 3 == sum(p <= 0.05 for p in multiplicity.family_wise(FIFTEEN))

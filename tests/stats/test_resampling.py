@@ -39,7 +39,7 @@ def test_the_mean_is_covered_about_as_often_as_it_says() -> None:
     draws = np.random.default_rng(2).exponential(size=(150, 30))
     found = [resampling.mean(row, resamples=999) for row in draws]
     covered = sum(estimate.low <= 1.0 <= estimate.high for estimate in found)
-    # 30 skewed values: B. Efron and R. Tibshirani 1993, chapter 14, find some 91 % for 95 %
+    # with 30 skewed values it falls short of 95 % by a few points, as its docstring says
     assert stats.binomtest(covered, 150, 0.91, alternative="less").pvalue > 0.001
 
 

@@ -126,6 +126,17 @@ def test_shares_of_states_are_found_in_a_long_history() -> None:
     assert pytest.approx(1.0) == sum(found)
 
 
+def test_shares_have_settled_when_they_are_returned() -> None:
+    rng = np.random.default_rng(16)
+    passes = rng.binomial(5, rng.random(2000))
+    found = casestate.shares(passes, 5)
+    expected = np.sum([casestate.posterior(k, 5, found) for k in passes.tolist()], axis=0)
+    again = (expected + casestate.HISTORY_WORTH * np.array(casestate.PRIOR)) / (
+        2000 + casestate.HISTORY_WORTH
+    )
+    assert pytest.approx(tuple(again), abs=1e-4) == found
+
+
 def test_a_short_history_rules_no_state_out() -> None:
     assert pytest.approx(tuple(casestate.PRIOR)) == casestate.shares([], [])
     found = casestate.shares([7] * 12, 7)
@@ -213,7 +224,7 @@ def test_the_index_of_two_runs_is_mcnemars_chi_squared() -> None:
 
 
 def test_a_difference_of_three_points_needs_a_thousand_questions() -> None:
-    # E. Miller 2024, section 5: spread 1/9, no noise of resampling, 80 % power: 969
+    # E. Miller 2024, arXiv 2411.00640: spread 1/9, no noise of resampling, 80 % power: 969
     assert 969 == power.questions_needed(0.03, 1 / 9)
     assert power.questions_needed(0.03, 1 / 9, noise=0.1) > 969
 

@@ -45,3 +45,4 @@ def test_an_unknown_estimate_is_said_with_its_reason() -> None:
 def test_a_value_without_bounds_is_said_alone() -> None:
     bare = Estimate(value=0.5, low=None, high=None, level=0.95, n=1, method="m", reason="too few")
     assert (wording.points(bare), wording.share(bare)) == ("+50.0 points", "50.0 %")
+    assert wording.factor(bare) == "\N{MULTIPLICATION SIGN}0.50"
