@@ -159,7 +159,7 @@ def _part(cases: Sequence[Case], samples: Iterable[Sample]) -> Part:
 def _phase(fact: PhaseFacts, policy: PolicyConfig, *, replicates: int, seed: int) -> PhaseCalibration:
     cases = fact.search.calls.size
     rule = Rule(
-        designs.confirm_design(cases, policy.smallest_gain),
+        designs.confirm_design(cases, policy.smallest_gain, candidates=fact.candidates),
         policy.alpha,
         designs.verify_design(fact.holdout.calls.size),
         policy.verify_alpha,
