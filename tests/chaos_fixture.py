@@ -242,6 +242,8 @@ def assert_ended_like(folder: Path, unbroken: dict[str, object]) -> None:
         sealed = place.runs.load_samples_frame(manifest.run_id)
         assert len(ended["samples"]) == len(sealed) == len(sealed.drop_duplicates(KEY))
         assert () == place.runs.stale()
+        left = [path.name for path in place.runs.path(manifest.run_id).glob(".*.json.*.tmp")]
+        assert [] == [name for name in left if not name.startswith((".heartbeat", ".seal"))]
         effects = place.stores()
         assert "" == routing_enforcer.recover(effects)
         assert () == routing.check(effects.config.routing())
@@ -250,7 +252,7 @@ def assert_ended_like(folder: Path, unbroken: dict[str, object]) -> None:
 
 
 def assert_nothing_runs(folder: Path, family: tuple[psutil.Process, ...] = ()) -> None:
-    """Assert that no process of the workspace's runs is left: by parentage, by mark, by command line; nor a scratch folder."""
+    """Assert that no process of the workspace's runs is left, nor a scratch folder of one."""
     _, alive = psutil.wait_procs([p for p in family if not _is_zombie(p)], timeout=10)
     assert [] == [process for process in alive if not _is_zombie(process)]
     own = {path.name for path in (folder / "runs").glob("*-*")}

@@ -1,4 +1,4 @@
-"""Many cycles in one workspace, one after another and all at once: nothing grows that should not, one works."""
+"""Many cycles in one workspace: one after another nothing grows; started all at once, one works."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A disk fails under a cycle, at every call in turn: it is told, nothing is torn, and the cycle goes on later.
+"""A disk fails under a cycle, at every call in turn: it is told, nothing is torn, the cycle goes on later.
 
 The whole of a cycle's files: journal, records, events, manifest, routing, log, seal and report. A call fails
 once, or from then on until the disk is repaired; a failing write has written half.
@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from harnesslib.cli import main
@@ -25,6 +26,7 @@ from harnesslib.cli.cycles import render
 from harnesslib.cycle_history import load_records
 from harnesslib.errors import DataError
 from harnesslib.meta_harness_loop import Cycle
+from harnesslib.records import Manifest, encode_pretty
 from harnesslib.run_seal import SEAL
 from harnesslib.testing import FakeClient, tiny_suite
 from harnesslib.workspace import Workspace
@@ -34,6 +36,8 @@ CALLS = ("fsync", "ftruncate", "mkdir", "open", "rename", "replace", "unlink", "
 NUMBERS = (errno.ENOSPC, errno.EIO, errno.EROFS)
 IN_CI = 14
 FILE_LIMIT = 4096
+IN_PASSING = re.compile(r"/\.locks/|/\.(report\.html|index\.html|seal\.json|heartbeat\.json)\.")
+"""Whose temporary files may be left where even their removal failed: others may be writing them."""
 
 
 def load_fixture():
@@ -119,7 +123,7 @@ class Case:
             assert (place.runs.path(self.run_id) / SEAL).exists()
             serves = place.config.routing().baselines["atomic"].spec
         assert 0 == main(["log", "verify", "-w", str(root)])
-        assert [] == [path for path in root.rglob(".*.tmp") if path.parent.name != ".locks"]
+        assert [] == [path for path in root.rglob(".*.tmp") if not IN_PASSING.search(str(path))]
         samples = taken(root, self.run_id).items()
         return sorted((key, sample.seed, sample.outcome) for key, sample in samples), serves
 
@@ -187,11 +191,11 @@ def test_a_file_that_can_not_grow_is_told_also_where_another_library_writes_it(c
     with Workspace(root) as place:
         folder, manifest = place.runs.path(case.run_id), place.runs.manifest(case.run_id)
         (folder / "samples.parquet").unlink()
-        opened = replace_manifest(folder, manifest)
+        opened = reopened(folder, manifest)
         limits = resource.getrlimit(resource.RLIMIT_FSIZE)
         resource.setrlimit(resource.RLIMIT_FSIZE, (FILE_LIMIT, limits[1]))
         try:
-            with pytest.raises(DataError, match=re.escape("samples.parquet: can't")):
+            with pytest.raises(DataError, match=r"samples\.parquet.*can't write .*free space"):
                 place.runs.seal(opened)
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, limits)
@@ -200,12 +204,8 @@ def test_a_file_that_can_not_grow_is_told_also_where_another_library_writes_it(c
         assert () == place.runs.check(case.run_id)
 
 
-def replace_manifest(folder: Path, manifest):
-    """Open a sealed run again, as it was just before its seal."""
-    import msgspec
-
-    from harnesslib.records import encode_pretty
-
-    opened = msgspec.structs.replace(manifest, files={})
-    (folder / "manifest.json").write_bytes(encode_pretty(opened))
-    return opened
+def reopened(folder: Path, sealed: Manifest) -> Manifest:
+    """Put a sealed run's folder back to where it was just before its seal."""
+    before = msgspec.structs.replace(sealed, files={})
+    (folder / "manifest.json").write_bytes(encode_pretty(before))
+    return before
