@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from harnesslib.notebook_runner.processes import end_processes, marked
+from harnesslib.notebook_runner.processes import end_processes, marked, remove_scratch
 from harnesslib.processes import is_alive
 from harnesslib.records import Manifest
 from harnesslib.records.base import Record
@@ -51,6 +51,7 @@ def clear_leftovers(place: Workspace) -> Leftovers:
         for run_id in found.orphans:
             end_processes(run_id)
         for run_id in found.stale:
+            remove_scratch(run_id)
             place.runs.save_manifest(
                 msgspec.structs.replace(
                     place.runs.manifest(run_id),

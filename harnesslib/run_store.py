@@ -29,6 +29,7 @@ from harnesslib.storage import (
     read_if_there,
     replacing,
     speaking,
+    sweep,
     sync_folder,
     whole_lines,
     write_atomic,
@@ -196,6 +197,8 @@ class RunStore:
     def seal(self, manifest: Manifest) -> Manifest:
         """Write ``samples.parquet``, hash the run's data into the manifest, and close the run for good.
 
+        What killed writers of its data left behind is removed.
+
         Raises
         ------
         DataError
@@ -213,6 +216,8 @@ class RunStore:
             if rows != len(samples):
                 raise DataError(f"{folder / TABLE}: {rows} rows, expected {len(samples)}; cure: seal again")
         sealed = msgspec.structs.replace(manifest, files=_hashes(folder))
+        for name in (*sealed.files, MANIFEST):
+            sweep(folder, name)
         write_atomic(folder / MANIFEST, encode_pretty(sealed))
         return sealed
 

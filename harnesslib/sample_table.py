@@ -69,7 +69,12 @@ def write_parquet(journal: Path, target: Path) -> int:
         A line is no JSON object of these columns, or `target` can't be written.
     """
     with _connect(journal) as connection:
-        connection.execute(f"COPY (FROM {_read_journal(journal)}) TO {_text(str(target))} (FORMAT parquet)")
+        copy = f"COPY (FROM {_read_journal(journal)}) TO {_text(str(target))} (FORMAT parquet)"
+        try:
+            connection.execute(copy)
+        except duckdb.IOException as error:
+            cure = "free space on the disk, or check it; no file was left half written"
+            raise DataError(f"{target}: can't write the table: {error}; cure: {cure}") from error
         written = f"SELECT count(*) FROM read_parquet({_pattern(target)})"  # noqa: S608 - own, quoted paths
         row = connection.execute(written).fetchone()
     return int(row[0]) if row else 0

@@ -23,7 +23,7 @@ import psutil
 from harnesslib import routing, routing_enforcer
 from harnesslib.cli import main
 from harnesslib.notebook_runner.processes import marked
-from harnesslib.records import Decisions, Manifest, Sample, Verifications
+from harnesslib.records import Decisions, Manifest, Sample, Verifications, sha256
 from harnesslib.run_seal import SEAL
 from harnesslib.workspace import Workspace
 
@@ -242,6 +242,8 @@ def assert_ended_like(folder: Path, unbroken: dict[str, object]) -> None:
         sealed = place.runs.load_samples_frame(manifest.run_id)
         assert len(ended["samples"]) == len(sealed) == len(sealed.drop_duplicates(KEY))
         assert () == place.runs.stale()
+        left = [path.name for path in place.runs.path(manifest.run_id).glob(".*.json.*.tmp")]
+        assert [] == [name for name in left if not name.startswith((".heartbeat", ".seal"))]
         effects = place.stores()
         assert "" == routing_enforcer.recover(effects)
         assert () == routing.check(effects.config.routing())
@@ -250,12 +252,14 @@ def assert_ended_like(folder: Path, unbroken: dict[str, object]) -> None:
 
 
 def assert_nothing_runs(folder: Path, family: tuple[psutil.Process, ...] = ()) -> None:
-    """Assert that no process of the workspace's runs is left: by parentage, by mark, by command line."""
+    """Assert that no process of the workspace's runs is left, nor a scratch folder of one."""
     _, alive = psutil.wait_procs([p for p in family if not _is_zombie(p)], timeout=10)
     assert [] == [process for process in alive if not _is_zombie(process)]
     own = {path.name for path in (folder / "runs").glob("*-*")}
     assert {} == {run: pids for run, pids in marked().items() if run in own}
     assert [] == list(_naming(folder))
+    names = {f"hk-{sha256(run.encode())[:8]}-" for run in own}
+    assert [] == [path for path in Path("/tmp").glob("hk-*") if path.name[:12] in names]  # noqa: S108
 
 
 def _naming(folder: Path) -> Iterator[str]:

@@ -18,6 +18,7 @@ from typing import IO, Any
 import psutil
 
 from harnesslib.notebook_runner import kernel_launcher
+from harnesslib.records import sha256
 
 MARKER = "HARNESS_RUN_ID"
 """Environment variable that every process of a run carries."""
@@ -79,8 +80,9 @@ def swept(run_id: str) -> Iterator[Path]:
     What an earlier attempt at the same run left behind (its runner was killed) is ended first.
     """
     end_processes(run_id)
+    remove_scratch(run_id)
     before = _descendants()
-    scratch = Path(tempfile.mkdtemp(prefix="hk-", dir=_short_folder()))
+    scratch = Path(tempfile.mkdtemp(prefix=_scratch_name(run_id), dir=_short_folder()))
     was = _adopt_orphans(on=True)
     try:
         yield scratch
@@ -88,6 +90,17 @@ def swept(run_id: str) -> Iterator[Path]:
         end_processes(run_id, _descendants() - before)
         _adopt_orphans(on=was)
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def remove_scratch(run_id: str) -> None:
+    """Remove the scratch folders that killed runners of a run left behind."""
+    folder = Path(_short_folder() or tempfile.gettempdir())
+    for left in folder.glob(f"{_scratch_name(run_id)}*"):
+        shutil.rmtree(left, ignore_errors=True)
+
+
+def _scratch_name(run_id: str) -> str:
+    return f"hk-{sha256(run_id.encode())[:8]}-"
 
 
 def end_processes(run_id: str, also: AbstractSet[psutil.Process] = frozenset()) -> int:

@@ -15,7 +15,7 @@ from harnesslib import doctor, processes
 from harnesslib.cli import main
 from harnesslib.cli.cycles import _reopened
 from harnesslib.lock_manager import LockManager
-from harnesslib.notebook_runner.processes import MARKER
+from harnesslib.notebook_runner.processes import MARKER, swept
 from harnesslib.workspace import Workspace
 
 
@@ -72,6 +72,13 @@ def test_a_killed_run_is_named_and_closed_as_lost_and_can_be_gone_on_with(place,
     assert "lost" == closed.status
     assert closed.ended_at is not None
     assert run_id == _reopened(place, "last")
+
+
+def test_the_scratch_folder_of_a_killed_run_is_removed_and_that_of_a_live_one_is_not(place, capsys):
+    killed, alive = swept(killed_cycle(place)), swept(place.new_cycle())
+    with killed as left, alive as kept:
+        looked_at(place, "--fix", capsys=capsys)
+        assert [False, True] == [left.exists(), kept.exists()]
 
 
 def test_a_run_that_is_gone_on_with_belongs_to_the_process_that_does(place):
