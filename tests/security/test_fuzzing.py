@@ -1,4 +1,4 @@
-"""Whatever stands in a file or comes over the wire: an answer or an error of ours, soon, and never a crash."""
+"""Whatever stands in a file or comes over the wire: an answer or an error of ours, soon; never a crash."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import json
 import time
 import zipfile
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -310,10 +311,8 @@ def attack(target: str, folder: Path, examples: int) -> None:
     @settings(max_examples=examples, deadline=None, database=None, suppress_health_check=quiet)
     @given(mutations(seeds))
     def survives(data: bytes) -> None:
-        try:
+        with suppress(HarnessError):
             read(data, folder)
-        except HarnessError as error:
-            assert str(error)
 
     survives()
 
