@@ -175,6 +175,9 @@ def _phase_problems(config: HarnessConfig) -> Iterator[str]:
         yield from _search_problems(f"{place}.search", phase.search, config)
         if not (math.isfinite(phase.max_slowdown) and phase.max_slowdown >= 0):
             yield f"{place}.max_slowdown: got {phase.max_slowdown}, expected 0 or more (0.2 = 20 % slower)"
+        dearer = phase.max_cost_increase
+        if dearer is not None and not (math.isfinite(dearer) and dearer >= 0):
+            yield f"{place}.max_cost_increase: got {dearer}, expected 0 or more (0.5 = half as much again)"
         if not 0 <= phase.accuracy_floor <= 1:
             yield f"{place}.accuracy_floor: got {phase.accuracy_floor}, expected 0 to 1"
 

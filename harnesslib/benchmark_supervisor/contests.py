@@ -14,8 +14,8 @@ from typing import Literal, NamedTuple
 from harnesslib import self_optimizing_policy as policy
 from harnesslib.benchmark_supervisor.field import Field
 from harnesslib.benchmark_supervisor.layout import Arm, Block, assignments, cases_of
-from harnesslib.planning import requests_of
 from harnesslib.records import Case, Comparison, Confirmed, Ending, GateResult, Sample, Spec, Split, Stage
+from harnesslib.records.naming import label
 from harnesslib.stats.wording import points, signed
 from harnesslib.summarize import rounds, summarize
 
@@ -66,16 +66,16 @@ class Contest:
             refused = await self._round(number)
             if refused:
                 return self._ended("budget", number, refused)
-            standing = await asyncio.to_thread(self._standing)
+            standing = await asyncio.to_thread(self._standing, number + 1)
             ending = self._ending(standing)
             if ending == "crossed" and self.stage == "confirm":
-                refused = await self._settle_guards(standing)
+                refused = await self._settle_guards(standing, number + 1)
                 return self._ended(
                     "budget" if refused else "crossed", number + 1, refused or self._said(standing)
                 )
             if ending:
                 return self._ended(ending, number + 1, self._why(ending, standing))
-            self.field.bench.progress.say(f"{self.new.phase}: {self._said(standing)}")
+            self._say(self._said(standing), number + 1)
         why = f"all planned calls are used and the gain is not proven ({self._said(standing)})"
         return self._ended("completed", planned, why)
 
@@ -113,7 +113,7 @@ class Contest:
         calls, _ = self.design.calls_of_stage(*totals)
         return [int(each) for each in calls]
 
-    async def _settle_guards(self, standing: Standing) -> str:
+    async def _settle_guards(self, standing: Standing, rounds_done: int) -> str:
         """Take more calls while a guard that calls can settle is open; returns why that had to stop."""
         for number in range(GUARD_ROUNDS):
             cases = self._open_guards(standing)
@@ -124,7 +124,7 @@ class Contest:
             refused = await self._take(blocks, "guard", number)
             if refused:
                 return refused
-            standing = await asyncio.to_thread(self._standing)
+            standing = await asyncio.to_thread(self._standing, rounds_done, number + 1)
         return ""
 
     def _open_guards(self, standing: Standing) -> list[Case]:
@@ -148,10 +148,15 @@ class Contest:
         taken = self.field.samples(self.new.phase, *(stages or (self.stage,)))
         return tuple(sample for sample in taken if sample.spec_id in mine)
 
-    def _standing(self) -> Standing:
+    def _standing(self, rounds_done: int, guards_done: int = 0) -> Standing:
+        """Look at whole rounds only: a contest that is gone on with may hold a part of a later one."""
         config = self.field.config
         summary = summarize(
-            self._samples(self.stage, "guard"),
+            tuple(
+                sample
+                for sample in self._samples(self.stage, "guard")
+                if sample.round < (guards_done if sample.stage == "guard" else rounds_done)
+            ),
             {self.new.id: self.new, self.old.id: self.old},
             [(self.stage, self.new.id, self.old.id)],
             run_id="",
@@ -189,8 +194,15 @@ class Contest:
         calls = seen.looks[-1].calls if seen.looks else 0
         return f"{self.new.model} {points(seen.effect)} beside {self.old.model} after {calls} calls"
 
+    def _say(self, message: str, number: int, dropped: str = "") -> None:
+        most = self.design.first + self.design.stages
+        self.field.bench.progress.say(
+            f"{self.new.phase}: {message}", round=number, rounds=most, dropped=dropped
+        )
+
     def _ended(self, ending: Ending, number: int, reason: str) -> Confirmed:
-        self.field.bench.progress.say(f"{self.new.phase}: {ending} — {reason}")
+        lost = "" if ending == "crossed" else f"{label(self.new, self.old)} in {self.new.phase}"
+        self._say(f"{ending}: {reason}", number, dropped=lost)
         return Confirmed(
             phase=self.new.phase,
             candidate=self.new,
@@ -205,4 +217,4 @@ def most_requests(phase: str, field: Field) -> int:
     """Return the most requests that verifying one promotion of a phase can take."""
     cases = cases_of(phase, "holdout", field.config, field.suites)
     design = rounds.design_of("verify", len(cases), field.config.policy)
-    return design.most_calls(len(cases)) // max(1, len(cases)) * requests_of(cases)
+    return design.most_calls(len(cases)) // len(cases) * sum(case.requests for case in cases)

@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 from harnesslib.benchmark_supervisor.budget import Budget
 from harnesslib.benchmark_supervisor.contests import Contest, most_requests
 from harnesslib.benchmark_supervisor.field import Field
-from harnesslib.benchmark_supervisor.layout import Arm, Block, Route, assignments, cases_of
+from harnesslib.benchmark_supervisor.layout import Arm, Block, assignments, cases_of
+from harnesslib.benchmark_supervisor.routes import Route
 from harnesslib.benchmark_supervisor.screening import PhaseScreen, screen_phase
 from harnesslib.benchmark_supervisor.sessions import (
     SessionPlan,
@@ -19,7 +20,6 @@ from harnesslib.benchmark_supervisor.sessions import (
 from harnesslib.errors import InputError
 from harnesslib.executors.bench import Bench, opened
 from harnesslib.executors.local import complete, run_all
-from harnesslib.planning import requests_of
 from harnesslib.ports import Effects
 from harnesslib.records import Assignment, Confirmed, Plan, Sample, Selection, Spec
 
@@ -179,7 +179,7 @@ async def _sessions(plans: Sequence[SessionPlan], field: Field) -> None:
     for (phase, model), mine in of_model.items():
         jobs = [job for plan in mine for job in plan.assignments]
         cases = {case.id: case for case in field.suites[field.config.phases[phase].suite].cases}
-        needed = requests_of([cases[job.case_id] for job in field.bench.missing(jobs)])
+        needed = sum(cases[job.case_id].requests for job in field.bench.missing(jobs))
         refused = field.budget.grant(needed, field.bench.taken)
         if refused:
             field.bench.progress.say(f"no sessions of {model}: {refused}")

@@ -19,6 +19,7 @@ from harnesslib.benchmark_supervisor.field import Field
 from harnesslib.benchmark_supervisor.layout import Block, arms, assignments, by_lot, cases_of
 from harnesslib.harness_feedback_loop import cold_calls
 from harnesslib.records import Case, Estimate, PhasePlan, Sample, Screened, Spec
+from harnesslib.records.naming import label
 from harnesslib.stats import designs, latency
 from harnesslib.summarize import rounds
 
@@ -54,11 +55,15 @@ class _Screen:
         self.plan = plan
         self.field = field
         self.cases = cases_of(plan.phase, "search", field.config, field.suites)
-        self.design = designs.confirm_design(len(self.cases), field.config.policy.smallest_gain)
+        self.design = designs.confirm_design(
+            len(self.cases), field.config.policy.smallest_gain, candidates=len(plan.candidates)
+        )
         self.headroom: tuple[str, ...] = ()
         self.reasons: dict[str, str] = {}
         self.halted = False
+        self.reached = 0
         self.broken: set[str] = set()
+        self.passed_over: set[str] = set()
 
     async def sweep_baseline(self) -> None:
         """Ask the baseline every case once, and note which it failed."""
@@ -90,21 +95,19 @@ class _Screen:
 
     def _drop(self, alive: Sequence[Spec], index: int) -> None:
         """Note why candidates go no further after a round."""
-        fit = []
-        for spec in alive:
-            reason = self._unfit(spec)
-            if reason:
-                self.reasons[spec.id] = reason
-            else:
-                fit.append(spec)
+        self.reasons |= {spec.id: reason for spec in alive if (reason := self._unfit(spec))}
+        fit = [spec for spec in alive if spec.id not in self.reasons]
         gains = [self._gain(spec) for spec in fit]
         staying = {fit[place].id for place in self.design.survivors(index, gains)}
         for spec, gain in zip(fit, gains, strict=True):
             if spec.id not in staying:
                 self.reasons[spec.id] = policy.why_dropped(gain, max(gains), self.design.go)
-        dropped = [spec.model for spec in alive if spec.id in self.reasons]
-        if dropped:
-            self.field.bench.progress.say(f"{self.plan.phase}: dropped {', '.join(dropped)}")
+                if 0 < gain < max(gains):
+                    self.passed_over.add(spec.id)
+        for spec in alive:
+            if spec.id in self.reasons:
+                dropped = f"{label(spec, self.plan.baseline)} in {self.plan.phase}"
+                self.field.bench.progress.say(self.reasons[spec.id], dropped=dropped)
 
     def _unfit(self, spec: Spec) -> str:
         mine, theirs = self._samples(spec), self._samples(self.plan.baseline)
@@ -112,6 +115,9 @@ class _Screen:
         share = sum(sample.outcome == "infra_error" for sample in mine) / len(mine) if mine else 0.0
         if share > limits.max_infra_share:
             self.broken.add(spec.id)
+        elif not self._sound(spec):
+            self.passed_over.add(spec.id)
+            return "it has not answered yet: it may have been loading"
         return policy.unfit(
             share,
             _latency_ratio(mine, theirs, limits.alpha),
@@ -132,8 +138,9 @@ class _Screen:
         for number, batch in enumerate((drawn[: PROBE[0]], drawn[PROBE[0] : PROBE[1]])):
             jobs = assignments(batch, seed=self.field.seed, stage="probe", number=number)
             refused = await self.field.take(jobs, [block.case for block in batch]) if jobs else ""
-            probed = (s for s in self.field.samples(self.plan.phase, "probe") if s.spec_id == spec.id)
-            if refused or sum(sample.outcome == "pass" for sample in probed) >= PROMISING:
+            taken = (s for s in self.field.samples(self.plan.phase, "probe") if s.spec_id == spec.id)
+            passed = sum(sample.outcome == "pass" for sample in taken if sample.round <= number)
+            if refused or passed >= PROMISING:
                 return
 
     def _can(self, samples: Iterable[Sample]) -> bool:
@@ -157,14 +164,19 @@ class _Screen:
             gain=self._gain(spec) if calls.any() else None,
             reason=self.reasons.get(spec.id, ""),
             halted=bool(self.reasons.get(spec.id)) and (self.halted or spec.id in self.broken),
+            passed_over=spec.id in self.passed_over,
         )
 
     def _gain(self, spec: Spec) -> float:
         return designs.screen_gain(*self._counts(spec), *self._counts(self.plan.baseline))
 
     def _samples(self, spec: Spec) -> tuple[Sample, ...]:
-        """Return a spec's samples of the screen, those taken while its model was loading left out."""
-        taken = self.field.samples(self.plan.phase, "screen")
+        """Return a spec's samples of the screen, those taken while its model was loading left out.
+
+        A screen that is gone on with may hold a part of a later round; that has not been looked at yet.
+        """
+        screened = self.field.samples(self.plan.phase, "screen")
+        taken = tuple(sample for sample in screened if sample.round <= self.reached)
         loading = cold_calls(taken)
         return tuple(s for s in taken if s.spec_id == spec.id and s.key not in loading)
 
@@ -179,6 +191,7 @@ class _Screen:
 
     async def _ask(self, specs: Sequence[Spec], cases: Sequence[Case], *, number: int, calls: int) -> str:
         """Ask every spec every case so often; what was lost to faults or loading is asked once more."""
+        self.reached = number
         earlier = (s.repeat for s in self.field.samples(self.plan.phase, "screen") if s.round < number)
         first = 1 + max(earlier, default=-1)
         asked = arms(*specs)

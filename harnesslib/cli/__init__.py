@@ -18,6 +18,7 @@ EXIT_INTERNAL = 70
 _COMMANDS = {
     "apply": ("harnesslib.cli.deciding", "Put what a cycle promoted in force, or show what would change."),
     "completion": ("harnesslib.cli.completing", "Print what a shell needs to complete commands."),
+    "calibrate": ("harnesslib.cli.calibrating", "Simulate the policy in force: errors, power, calls, cost."),
     "config": ("harnesslib.cli.config", "Check, show, compare and migrate the two config files."),
     "cycle": ("harnesslib.cli.cycles", "Run one cycle: measure, decide, apply, prove, keep or undo."),
     "decide": ("harnesslib.cli.deciding", "Say what a cycle decided, gate by gate."),

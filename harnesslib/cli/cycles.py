@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -17,7 +19,7 @@ from harnesslib.cli.gating import Asked, gate_options, judge
 from harnesslib.cli.looking import run_sentinel_here, show_plan
 from harnesslib.cli.output import json_option, progress, quiet_option, say, show, table, workspace_option
 from harnesslib.errors import EXIT_NOT_PROMOTED, HarnessError, InputError, LockedError
-from harnesslib.records import CycleOutcome, PhaseCheck
+from harnesslib.records import CycleOutcome, Manifest, PhaseCheck
 from harnesslib.records.base import Record
 
 if TYPE_CHECKING:
@@ -91,10 +93,10 @@ def cycle_command(
         place.require()
         if dry_run:
             return show_plan(place, as_json=as_json)
-        refuse_beside_another(place)
-        if sentinel:
-            return run_sentinel_here(place, quiet=quiet, as_json=as_json)
-        results = run_cycles(place, run_id, cycles, afresh=afresh, timeout_s=timeout_s, quiet=quiet)
+        with alone(place):
+            if sentinel:
+                return run_sentinel_here(place, quiet=quiet, as_json=as_json)
+            results = run_cycles(place, run_id, cycles, afresh=afresh, timeout_s=timeout_s, quiet=quiet)
         asked = Asked(require_no_regression, summary, junit)
         regressed, checks = judge(place, results.cycles[-1].outcome.run_id, asked)
     checked = msgspec.structs.replace(results.cycles[-1], checks=checks)
@@ -123,8 +125,8 @@ def demo_command(folder: Path, quiet: bool, as_json: bool) -> int:
         elif not place.exists():
             init_demo(place)
             say(f"Made a demo workspace in {place.root}")
-        refuse_beside_another(place)
-        result = run_cycle(place, "", timeout_s=None, quiet=quiet)
+        with alone(place):
+            result = run_cycle(place, "", timeout_s=None, quiet=quiet)
     show(result, in_words(result), as_json=as_json)
     return 0
 
@@ -147,14 +149,38 @@ def report_command(run: str, workspace: Path, as_json: bool) -> int:
     return 0
 
 
-def refuse_beside_another(place: Workspace) -> None:
-    """Raise LockedError where a cycle is running in the workspace."""
-    owner = place.locks.owner("cycle")
+@contextmanager
+def alone(place: Workspace) -> Iterator[None]:
+    """Keep other cycles out of the workspace, from before there is a run until its report is written.
+
+    A notebook takes the lock "cycle" only when its kernel is up; until then two starts would take each
+    other's run for one that was left unfinished.
+
+    Raises
+    ------
+    LockedError
+        A cycle is running here.
+    """
+    from harnesslib.lock_manager import LockManager
+
+    locks = LockManager(place.root / ".locks", command="harness cycle")
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(locks.hold("runner", wait_s=0.0))
+        except LockedError:
+            _refuse_beside(place, "runner")
+            raise
+        _refuse_beside(place, "cycle")
+        yield
+
+
+def _refuse_beside(place: Workspace, lock: str) -> None:
+    owner = place.locks.owner(lock)
     if owner:
         raise LockedError(
             f"workspace {place.root}: a cycle is running here (pid {owner.pid} on {owner.host} since "
             f"{owner.since:%H:%M:%S}); wait for it to end, then try again"
-        )
+        ) from None
 
 
 def run_cycles(
@@ -190,9 +216,10 @@ def unfinished(place: Workspace) -> str:
     from harnesslib.cycle_history import why_not_resumable
 
     newest = place.runs.latest(kind="cycle")
-    if newest is None or newest.status == "done":
+    if newest is None or _is_over(place, newest):
         return ""
-    reason = why_not_resumable(place.effects(endpoints=False), newest.run_id)
+    sealed = newest.status == "done"
+    reason = "" if sealed else why_not_resumable(place.effects(endpoints=False), newest.run_id)
     said = f"is left as it is: {reason}" if reason else "is gone on with (--new begins a new one)"
     say(f"Cycle {newest.run_id} was not finished, and {said}")
     return "" if reason else newest.run_id
@@ -258,17 +285,28 @@ def say_problems(problems: tuple[str, ...]) -> None:
 
 def _reopened(place: Workspace, run_id: str) -> str:
     """Return the cycle to go on with, reopened by this process."""
-    open_ones = [m for m in place.runs.manifests() if m.kind == "cycle" and m.status != "done"]
+    open_ones = [m for m in place.runs.manifests() if m.kind == "cycle" and not _is_over(place, m)]
     chosen = open_ones[-1:] if run_id == "last" else [m for m in open_ones if m.run_id == run_id]
     if not chosen:
         raise InputError(
             f"--resume {run_id}: no unfinished cycle of that name; unfinished: "
             f"{', '.join(m.run_id for m in open_ones) or 'none'}"
         )
+    if chosen[0].status == "done":
+        return chosen[0].run_id
     changes: dict[str, Any] = {"status": "running", "ended_at": None, "reason": "", "exit_code": None}
     changes |= {"pid": os.getpid(), "pid_started": processes.started()}
     place.runs.save_manifest(msgspec.structs.replace(chosen[0], **changes))
     return chosen[0].run_id
+
+
+def _is_over(place: Workspace, manifest: Manifest) -> bool:
+    """Whether nothing is left to do: a cycle that was killed after its seal still owes its report."""
+    from harnesslib.run_seal import SEAL
+
+    folder = place.runs.path(manifest.run_id)
+    owes_report = (folder / "cycle.ipynb").exists() and not (folder / SEAL).exists()
+    return manifest.status == "done" and not owes_report
 
 
 def render(place: Workspace, run_id: str) -> Path:

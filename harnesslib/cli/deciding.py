@@ -127,9 +127,10 @@ def _without_held(effects: Effects, decisions: Decisions) -> Decisions:
 
 def _proven(place: Workspace, run_id: str, *, quiet: bool) -> int:
     """Go on with a cycle until it is proven, kept or undone; its end goes to stderr, the result was shown."""
-    from harnesslib.cli.cycles import in_words, run_cycle
+    from harnesslib.cli.cycles import alone, in_words, run_cycle
 
-    result = run_cycle(place, run_id, timeout_s=None, quiet=quiet)
+    with alone(place):
+        result = run_cycle(place, run_id, timeout_s=None, quiet=quiet)
     say(in_words(result))
     return 0 if result.outcome.status == "promoted" else EXIT_NOT_PROMOTED
 

@@ -96,7 +96,8 @@ class PhaseConfig(Record):
     """A class of work that is routed as one, and the suite that stands for it.
 
     `baseline` is the model the first generation starts with. `max_slowdown` is the latency guard's
-    margin: 0.2 lets a candidate's typical call take 20 % longer. `accuracy_floor` is the least served
+    margin: 0.2 lets a candidate's typical call take 20 % longer; `max_cost_increase` the same for what it
+    costs, none = no limit. `accuracy_floor` is the least served
     accuracy of a model that may serve at all. `auto_apply` says what becomes of a promoted change: "on" puts
     it in force and proves it, "propose" writes down what would be put in force, "off" only decides.
     """
@@ -105,6 +106,7 @@ class PhaseConfig(Record):
     baseline: str
     settings: Settings = Settings()
     max_slowdown: float = 0.2
+    max_cost_increase: float | None = None
     accuracy_floor: float = 0.3
     auto_apply: AutoApply = "on"
     search: SearchConfig = SearchConfig()

@@ -13,7 +13,7 @@ import pytest
 
 from harnesslib import doctor, processes
 from harnesslib.cli import main
-from harnesslib.cli.cycles import _unfinished
+from harnesslib.cli.cycles import _reopened
 from harnesslib.lock_manager import LockManager
 from harnesslib.notebook_runner.processes import MARKER
 from harnesslib.workspace import Workspace
@@ -71,12 +71,12 @@ def test_a_killed_run_is_named_and_closed_as_lost_and_can_be_gone_on_with(place,
     closed = place.runs.manifest(run_id)
     assert "lost" == closed.status
     assert closed.ended_at is not None
-    assert run_id == _unfinished(place, "last")
+    assert run_id == _reopened(place, "last")
 
 
 def test_a_run_that_is_gone_on_with_belongs_to_the_process_that_does(place):
     run_id = killed_cycle(place)
-    _unfinished(place, run_id)
+    _reopened(place, run_id)
     manifest = place.runs.manifest(run_id)
     assert ("running", os.getpid()) == (manifest.status, manifest.pid)
     assert () == place.runs.stale()

@@ -140,7 +140,7 @@ def test_where_nothing_can_be_gained_nobody_is_asked_but_for_a_few_lots():
 
 
 def test_a_hopeless_candidate_is_asked_enough_cases_by_lot_to_say_so():
-    field = Field(base=knows(0.6), weak=lambda _: False)
+    field = Field(base=knows(0.6), weak=lambda _: False, other=knows(0.6))
     screen(field.plan, field.effects)
     probed = field.samples("probe", "weak")
     assert 24 == len(probed)
