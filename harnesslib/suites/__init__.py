@@ -137,6 +137,7 @@ def _parsed(text: str, ending: str, where: str) -> object:
     try:
         if ending == ".toml":
             return tomllib.loads(text)
+        msgspec.json.decode(text)  # refuses half a character, which no record could hold
         return json.loads(text, object_pairs_hook=_without_duplicates)
     except (ValueError, RecursionError) as error:
         kind = ending.removeprefix(".").upper()
