@@ -234,7 +234,8 @@ def _least(phases: Sequence[PhasePlan], inputs: PlanInputs) -> int:
     for plan in phases:
         search, holdout = _cases(plan, inputs)
         confirming, verifying = _designs(plan, inputs)
-        screened = 1 + len(plan.candidates) * sum(confirming.screen_rounds[:1]) * _headroom(plan, inputs)
+        asked = 1 + len(plan.candidates) * sum(confirming.screen_rounds[:1]) * _headroom(plan, inputs)
+        screened = asked * _screened_share(plan, confirming)
         found.append(
             ceil((screened + 2 * confirming.first) * _requests(search))
             + 2 * verifying.first * _requests(holdout)
@@ -252,6 +253,7 @@ def _parts(plan: PhasePlan, inputs: PlanInputs) -> Iterator[tuple[tuple[Case, ..
     for calls, keep in zip(confirming.screen_rounds, confirming.screen_keep, strict=True):
         screened += alive * calls * unsettled
         alive = max(1.0, ceil(keep * alive))
+    screened *= _screened_share(plan, confirming)
     for cases, design, passes, pairs in (
         (search, confirming, screened, cycle.sessions),
         (holdout, verifying, float(verifying.first * tries), cycle.verify_sessions),
@@ -259,6 +261,10 @@ def _parts(plan: PhasePlan, inputs: PlanInputs) -> Iterator[tuple[tuple[Case, ..
         later = design.stages * (1 + (design.ratio - 1) * unsettled)
         sweeps = passes + 2 * tries * (design.first + later)
         yield cases, sweeps * len(cases) + 2 * arms * pairs * min(cycle.session_cases, len(cases))
+
+
+def _screened_share(plan: PhasePlan, design: Design) -> float:
+    return min(1.0, design.screen_cases / plan.search_cases) if design.screen_rounds else 0.0
 
 
 def _cases(plan: PhasePlan, inputs: PlanInputs) -> tuple[tuple[Case, ...], tuple[Case, ...]]:

@@ -54,10 +54,12 @@ class _Screen:
     def __init__(self, plan: PhasePlan, field: Field) -> None:
         self.plan = plan
         self.field = field
-        self.cases = cases_of(plan.phase, "search", field.config, field.suites)
+        self.every = cases_of(plan.phase, "search", field.config, field.suites)
         self.design = designs.confirm_design(
-            len(self.cases), field.config.policy.smallest_gain, candidates=len(plan.candidates)
+            len(self.every), field.config.policy.smallest_gain, candidates=len(plan.candidates)
         )
+        drawn = by_lot(self.every, field.seed, "screen", plan.phase)[: self.design.screen_cases]
+        self.cases = self.every if len(drawn) == len(self.every) else tuple(drawn)
         self.headroom: tuple[str, ...] = ()
         self.reasons: dict[str, str] = {}
         self.halted = False
@@ -66,7 +68,12 @@ class _Screen:
         self.passed_over: set[str] = set()
 
     async def sweep_baseline(self) -> None:
-        """Ask the baseline every case once, and note which it failed."""
+        """Ask the baseline every case of the screen once, and note which it failed.
+
+        A single candidate of a small suite is confirmed at once: a screen would cost more than it saves.
+        """
+        if not self.design.screen_rounds:
+            return
         refused = await self._ask((self.plan.baseline,), self.cases, number=0, calls=1)
         passes, calls = self._counts(self.plan.baseline)
         chosen = designs.headroom(passes, calls)
@@ -129,7 +136,7 @@ class _Screen:
         """Ask a candidate cases that want a call, drawn by lot, unless it has shown that it can."""
         if spec.model == self.plan.baseline.model or self._can(self._samples(spec)):
             return
-        wanting = [case for case in self.cases if case.wants_call]
+        wanting = [case for case in self.every if case.wants_call]
         drawn = [
             Block(case, repeat, arms(spec))
             for repeat in range(math.ceil(PROBE[1] / max(1, len(wanting))))

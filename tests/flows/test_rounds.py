@@ -131,12 +131,19 @@ def test_candidates_are_asked_only_what_the_baseline_failed():
 
 
 def test_where_nothing_can_be_gained_nobody_is_asked_but_for_a_few_lots():
-    field = Field(base=always, better=always)
+    field = Field(base=always, better=always, other=always)
     (found,) = screen(field.plan, field.effects)
     assert (None, ()) == (found.leader, found.headroom)
     assert "base passed every case: nothing to gain" == found.screened[0].reason
     assert [] == field.samples("screen", "better")
     assert 6 == len(field.samples("probe", "better"))
+
+
+def test_a_single_candidate_of_a_small_suite_is_confirmed_at_once():
+    field = Field(base=knows(0.6), better=always)
+    (found,) = screen(field.plan, field.effects)
+    assert "better" == found.leader.model
+    assert () == field.effects.runs.samples("r")
 
 
 def test_a_hopeless_candidate_is_asked_enough_cases_by_lot_to_say_so():
