@@ -234,7 +234,7 @@ def _least(phases: Sequence[PhasePlan], inputs: PlanInputs) -> int:
     for plan in phases:
         search, holdout = _cases(plan, inputs)
         confirming, verifying = _designs(plan, inputs)
-        asked = 1 + len(plan.candidates) * sum(confirming.screen_rounds[:1]) * _headroom(plan, inputs)
+        asked = 1 + (len(plan.candidates) + 1) * sum(confirming.screen_rounds[:1]) * _headroom(plan, inputs)
         screened = asked * _screened_share(plan, confirming)
         found.append(
             ceil((screened + 2 * confirming.first) * _requests(search))
@@ -249,7 +249,7 @@ def _parts(plan: PhasePlan, inputs: PlanInputs) -> Iterator[tuple[tuple[Case, ..
     confirming, verifying = _designs(plan, inputs)
     arms, tries = len(plan.candidates) + 1, bool(plan.candidates)
     unsettled = _headroom(plan, inputs)
-    alive, screened = float(len(plan.candidates)), 1.0
+    alive, screened = float(len(plan.candidates)), 1.0 + sum(confirming.screen_rounds[:1]) * unsettled
     for calls, keep in zip(confirming.screen_rounds, confirming.screen_keep, strict=True):
         screened += alive * calls * unsettled
         alive = max(1.0, ceil(keep * alive))

@@ -91,7 +91,9 @@ class _Screen:
             alive = [spec for spec in self.plan.candidates if spec.id not in self.reasons]
             if not alive:
                 return None
-            refused = await self._ask(alive, asked, number=index + 1, calls=calls)
+            # Once side by side with the baseline: how quick it was before says little about them.
+            beside = (self.plan.baseline,) if index == 0 else ()
+            refused = await self._ask((*alive, *beside), asked, number=index + 1, calls=calls)
             if refused:
                 self.halted = True
                 self.reasons |= {spec.id: refused for spec in alive}
@@ -117,7 +119,8 @@ class _Screen:
                 self.field.bench.progress.say(self.reasons[spec.id], dropped=dropped)
 
     def _unfit(self, spec: Spec) -> str:
-        mine, theirs = self._samples(spec), self._samples(self.plan.baseline)
+        mine = self._samples(spec)
+        together = (self._side_by_side(spec), self._side_by_side(self.plan.baseline))
         limits = self.field.config.policy
         share = sum(sample.outcome == "infra_error" for sample in mine) / len(mine) if mine else 0.0
         if share > limits.max_infra_share:
@@ -127,7 +130,7 @@ class _Screen:
             return "it has not answered yet: it may have been loading"
         return policy.unfit(
             share,
-            _latency_ratio(mine, theirs, limits.alpha),
+            _latency_ratio(*together, limits.alpha),
             policy=limits,
             phase=self.field.config.phases[self.plan.phase],
         )
@@ -190,10 +193,15 @@ class _Screen:
     def _sound(self, spec: Spec) -> tuple[Sample, ...]:
         return tuple(sample for sample in self._samples(spec) if sample.outcome != "infra_error")
 
+    def _side_by_side(self, spec: Spec) -> tuple[Sample, ...]:
+        return tuple(sample for sample in self._sound(spec) if sample.round == 1)
+
     def _counts(self, spec: Spec) -> tuple[rounds.Counts, rounds.Counts]:
-        """Return passes and valid calls of a spec, one entry per case."""
-        asked = Counter(sample.case_id for sample in self._sound(spec))
-        passed = Counter(sample.case_id for sample in self._sound(spec) if sample.outcome == "pass")
+        """Return passes and valid calls of a spec, one entry per case; of the baseline, its sweep."""
+        is_baseline = spec == self.plan.baseline
+        sound = [sample for sample in self._sound(spec) if not is_baseline or sample.round == 0]
+        asked = Counter(sample.case_id for sample in sound)
+        passed = Counter(sample.case_id for sample in sound if sample.outcome == "pass")
         return np.array([passed[c.id] for c in self.cases]), np.array([asked[c.id] for c in self.cases])
 
     async def _ask(self, specs: Sequence[Spec], cases: Sequence[Case], *, number: int, calls: int) -> str:

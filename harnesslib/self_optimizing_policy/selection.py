@@ -14,8 +14,8 @@ def unfit(infra_share: float, latency_ratio: Estimate, *, policy: PolicyConfig, 
     infra_share
         Share of its calls that ended in infrastructure errors.
     latency_ratio
-        How much longer its answers take than the baseline's: its lower bound must exceed the limit, for the
-        two were not asked side by side.
+        How much longer its answers take than the baseline's: its lower bound must exceed the limit, for few
+        answers are compared.
     policy, phase
         Give the limits.
     """
