@@ -50,7 +50,7 @@ def calibrate_command(
         config.policy,
         replicates=replicates,
         seed=seed,
-        say=(lambda _: None) if quiet else (lambda words: say(words)),
+        say=(lambda _: None) if quiet else say,
     )
     show(result, in_words(result), as_json=as_json)
     return 0
