@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harnesslib.cli.output import json_option, quiet_option, show, table, workspace_option
+from harnesslib.cli.output import json_option, quiet_option, say, show, table, workspace_option
 from harnesslib.errors import InputError
 from harnesslib.records import Estimate
 
@@ -50,7 +50,7 @@ def calibrate_command(
         config.policy,
         replicates=replicates,
         seed=seed,
-        say=(lambda _: None) if quiet else (lambda words: click.echo(words, err=True)),
+        say=(lambda _: None) if quiet else say,
     )
     show(result, in_words(result), as_json=as_json)
     return 0
