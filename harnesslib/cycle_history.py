@@ -50,8 +50,19 @@ def tried_before(effects: Effects, cycles: tuple[Manifest, ...]) -> tuple[Tried,
             )
         judged = (decision.recommendation for decision in decisions.decisions)
         decided = {proposed.spec.id for proposed in judged if proposed.action == "promote"}
+        decided -= _still_open(effects, manifest.run_id)
         tried += tried_in(plan, decided, manifest.ended_at or manifest.started_at)
     return tuple(tried)
+
+
+def _still_open(effects: Effects, run_id: str) -> set[str]:
+    """Return the ids of specs that a cycle looked at and did not get round to judging."""
+    selection = effects.runs.load(run_id, "selection", Selection)
+    confirmation = effects.runs.load(run_id, "confirmation", Confirmation)
+    rows = selection.screened if selection else ()
+    halted = confirmation.halted.values() if confirmation else ()
+    left = {row.spec.id for row in rows if row.halted or row.passed_over}
+    return left | {one.candidate.id for one in halted}
 
 
 def taken_back(effects: Effects, cycles: tuple[Manifest, ...], *, since: datetime) -> frozenset[str]:

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from harnesslib.records import (
     CandidateForecast,
-    Case,
     Forecast,
     HarnessConfig,
     PhaseForecast,
@@ -59,7 +58,7 @@ def forecast(
     """
     known = {rate.model: rate for rate in rates}
     sweeps = [
-        (spec, sweep_requests(suites[phase.suite].part("search")))
+        (spec, sum(case.requests for case in suites[phase.suite].part("search")))
         for phase in plan.phases
         for spec in (phase.baseline, *phase.candidates)
     ]
@@ -78,11 +77,6 @@ def forecast(
     )
 
 
-def sweep_requests(cases: Sequence[Case]) -> int:
-    """Return how many requests one perfect pass over cases takes."""
-    return sum(1 + any(turn.accept and turn.accept[0]) for case in cases for turn in case.turns)
-
-
 def _rate(model: str, group: Sequence[Sample]) -> Rate:
     requests = sum(sample.requests for sample in group)
     costs = [sample.cost for sample in group if sample.cost is not None]
@@ -96,7 +90,7 @@ def _rate(model: str, group: Sequence[Sample]) -> Rate:
 
 
 def _phase(plan: PhasePlan, suite: Suite, known: Mapping[str, Rate]) -> PhaseForecast:
-    requests = sweep_requests(suite.part("search"))
+    requests = sum(case.requests for case in suite.part("search"))
     return PhaseForecast(
         phase=plan.phase,
         baseline=plan.baseline.model,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 import tomllib
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from typing import get_args
 from urllib.parse import urlsplit
@@ -59,7 +60,7 @@ def parse(text: bytes, where: str) -> HarnessConfig:
     """
     try:
         raw = tomllib.loads(text.decode("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{where}: not TOML: {error}; cure: correct the line") from error
     version = raw.get("version")
     if type(version) is not int or version != VERSION:
@@ -108,9 +109,14 @@ def _place_problems(place: str, endpoint: EndpointConfig) -> Iterator[str]:
         if not endpoint.command or not all(endpoint.command):
             example = 'command = ["python3", "my_model.py"]'
             yield f"{place}.command: expected a program and its arguments; cure: write {example}"
+        if not all(_VARIABLE_NAME.fullmatch(name) for name in endpoint.env):
+            # The value is not shown: it may be a secret.
+            yield f"{place}.env: expected names of environment variables; their values never stand in a file"
         if endpoint.base_url or endpoint.simulator:
             yield f"{place}: a program has no base_url and no simulator; cure: remove them"
         return
+    if endpoint.env:
+        yield f"{place}.env: only for client 'command'; cure: remove it; a key's variable stands in key_env"
     if endpoint.command:
         yield f"{place}.command: only for client 'command'; cure: write client = \"command\""
     if bool(endpoint.base_url) == bool(endpoint.simulator):
@@ -120,14 +126,16 @@ def _place_problems(place: str, endpoint: EndpointConfig) -> Iterator[str]:
 
 
 def _address_problems(place: str, endpoint: EndpointConfig) -> Iterator[str]:
+    if "@" in endpoint.base_url:
+        # Not only in the host's part: a key with a slash in it ends that part early.
+        yield f"{place}.base_url: holds a user name or key; cure: remove it, and name a variable in key_env"
+        return
     try:
         parts = urlsplit(endpoint.base_url)
     except ValueError:
         yield f"{place}.base_url: not an address; expected one like http://127.0.0.1:11434"
         return
-    if "@" in parts.netloc:
-        yield f"{place}.base_url: holds a user name or key; cure: remove it, and name a variable in key_env"
-    elif parts.scheme not in {"http", "https"} or not parts.hostname:
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
         yield f"{place}.base_url: got '{endpoint.base_url}', expected an address like http://127.0.0.1:11434"
 
 
@@ -167,6 +175,9 @@ def _phase_problems(config: HarnessConfig) -> Iterator[str]:
         yield from _search_problems(f"{place}.search", phase.search, config)
         if not (math.isfinite(phase.max_slowdown) and phase.max_slowdown >= 0):
             yield f"{place}.max_slowdown: got {phase.max_slowdown}, expected 0 or more (0.2 = 20 % slower)"
+        dearer = phase.max_cost_increase
+        if dearer is not None and not (math.isfinite(dearer) and dearer >= 0):
+            yield f"{place}.max_cost_increase: got {dearer}, expected 0 or more (0.5 = half as much again)"
         if not 0 <= phase.accuracy_floor <= 1:
             yield f"{place}.accuracy_floor: got {phase.accuracy_floor}, expected 0 to 1"
 
@@ -269,5 +280,4 @@ def _unknown(place: str, names: Iterable[str], known: Iterable[str]) -> Iterator
 
 
 def _twice(names: Iterable[str]) -> list[str]:
-    seen = list(names)
-    return sorted({name for name in seen if seen.count(name) > 1})
+    return sorted(name for name, times in Counter(names).items() if times > 1)

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 import msgspec
 
-from harnesslib import autonomy, baseline_drift, planning, routing, routing_enforcer
+from harnesslib import autonomy, baseline_drift, planning, routing_enforcer
 from harnesslib import benchmark_supervisor as supervisor
 from harnesslib import self_optimizing_policy as policy
 from harnesslib.conclusions import Trial, amended, compare_with_truth, conclude
@@ -29,7 +29,6 @@ from harnesslib.harness_feedback_loop import cold_calls, diagnose, recommend, su
 from harnesslib.ports import Effects
 from harnesslib.proposing import answer_proposals, propose_prompts
 from harnesslib.records import (
-    AUTO,
     Applied,
     Confirmation,
     CycleOutcome,
@@ -43,7 +42,6 @@ from harnesslib.records import (
     Manifest,
     Plan,
     Proposed,
-    RoutingConfig,
     Sample,
     Selection,
     Spec,
@@ -51,6 +49,7 @@ from harnesslib.records import (
     Verification,
     Verifications,
 )
+from harnesslib.records.naming import label
 from harnesslib.summarize import summarize
 
 T = TypeVar("T")
@@ -87,6 +86,7 @@ class Cycle:
         self.effects = effects
         self.run_id = run_id
         self.config: HarnessConfig = effects.config.harness()
+        self._evidence: Summary | None = None
 
     def plan(self) -> Plan:
         """Plan: the baselines in force, and candidates that change one factor."""
@@ -153,7 +153,7 @@ class Cycle:
         if not promoted:
             return ()
         self._say("verify", _SAID["verification"])
-        return self._verified(promoted, self._verification_evidence(promoted))
+        return self._verified(promoted, self._measured_again(promoted))
 
     def keep(self) -> Verifications:
         """Keep what was confirmed, take back what was not."""
@@ -203,6 +203,10 @@ class Cycle:
                 f"harness.toml: budget.max_calls is {limit}; to promote and verify a candidate takes "
                 f"{plan.least_requests} or more; raise the budget, or measure less (fewer models or cases)"
             )
+        for phase in plan.phases:
+            for one in phase.skipped:
+                left_out = f"{label(one.spec, phase.baseline)} in {phase.phase}"
+                self.effects.events.emit("plan", one.reason, dropped=left_out)
         return plan
 
     def _select(self) -> Selection:
@@ -236,7 +240,7 @@ class Cycle:
         self.confirm()
         samples = self._samples(MEASURED_TO_DECIDE)
         baselines = {phase.phase: phase.baseline.id for phase in plan.phases}
-        specs = {spec.id: spec for spec in (*_specs(plan), *map(_warmed, _specs(plan)))}
+        specs = {spec.id: spec for spec in (*_specs(plan), *map(supervisor.warmed, _specs(plan)))}
         return summarize(
             samples,
             specs,
@@ -282,18 +286,25 @@ class Cycle:
         )
         return Applied(run_id=self.run_id, generation_before=before, generation=after.generation)
 
+    def _measured_again(self, promoted: tuple[Decision, ...]) -> Summary:
+        if self._evidence is None:
+            self._evidence = self._verification_evidence(promoted)
+        return self._evidence
+
     def _verification_evidence(self, promoted: tuple[Decision, ...]) -> Summary:
         applied, store = self.enforce(), self.effects.config
         before, after = store.generation(applied.generation_before), store.generation(applied.generation)
         warmups = [decision for decision in promoted if decision.recommendation.action == "enable_warmup"]
-        woken = tuple(_route(decision, before, after).new for decision in warmups)
-        routes = tuple(_route(decision, before, after) for decision in promoted if decision not in warmups)
+        woken = tuple(supervisor.route_of(decision, before, after).new for decision in warmups)
+        routes = tuple(
+            supervisor.route_of(decision, before, after) for decision in promoted if decision not in warmups
+        )
         supervisor.verify(self.plan(), routes, woken, self.effects)
         samples = self._samples(("verify", "verify_fallback", "verify_sessions"))
         seen = [spec for route in routes for spec in (route.new, route.old) if spec]
         return summarize(
             samples,
-            {spec.id: spec for spec in (*seen, *woken, *map(_cold, woken))},
+            {spec.id: spec for spec in (*seen, *woken, *map(supervisor.cold, woken))},
             [("verify", route.new.id, route.old.id) for route in routes if route.old],
             run_id=self.run_id,
             leaders={},
@@ -313,7 +324,7 @@ class Cycle:
 
     def _keep(self) -> Verifications:
         applied, promoted = self.enforce(), self.released().promoted
-        evidence = self._verification_evidence(promoted) if promoted else None
+        evidence = self._measured_again(promoted) if promoted else None
         verifications = self._verified(promoted, evidence) if evidence else ()
         generation = applied.generation
         if promoted:
@@ -352,40 +363,11 @@ class Cycle:
 def _halted(selection: Selection, confirmation: Confirmation) -> dict[str, str]:
     """Return the phases whose measurement had to stop, and why."""
     screened = {row.phase: row.reason for row in selection.screened if row.halted}
-    stopped = ("budget", "infrastructure")
-    return screened | {one.phase: one.reason for one in confirmation.phases if one.ended in stopped}
+    return screened | {phase: one.reason for phase, one in confirmation.halted.items()}
 
 
 def _specs(plan: Plan) -> tuple[Spec, ...]:
     return tuple(spec for phase in plan.phases for spec in (phase.baseline, *phase.candidates))
-
-
-def _with_warmup(spec: Spec, *, warmup: bool) -> Spec:
-    return msgspec.structs.replace(spec, settings=msgspec.structs.replace(spec.settings, warmup=warmup))
-
-
-def _warmed(spec: Spec) -> Spec:
-    return _with_warmup(spec, warmup=True)
-
-
-def _cold(spec: Spec) -> Spec:
-    return _with_warmup(spec, warmup=False)
-
-
-def _route(decision: Decision, before: RoutingConfig, after: RoutingConfig) -> supervisor.Route:
-    """Return what an application is told now, beside what it was told before the decision."""
-    proposed = decision.recommendation
-    asked = AUTO if proposed.action == "promote" else proposed.spec.model
-    old = _told(before, asked, proposed.phase) if proposed.action == "promote" else None
-    return supervisor.Route(requested_model=asked, new=_told(after, asked, proposed.phase), old=old)
-
-
-def _told(config: RoutingConfig, model: str, phase: str) -> Spec:
-    told = routing.resolve(config, model, phase)
-    return _with_warmup(
-        Spec(model=told.model, phase=phase, settings=told.settings),
-        warmup=told.warmup,
-    )
 
 
 def _ended(manifest: Manifest, outcome: CycleOutcome) -> Manifest:

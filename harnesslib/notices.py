@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,8 +22,6 @@ _EVENTS: dict[str, tuple[HookEvent, ...]] = {
     "unchanged": ("held",),
     "undecided": ("held",),
 }
-_NEEDED = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "USER", "LOGNAME")
-"""What any program needs; everything else, keys above all, has to be named."""
 
 
 def tell_ended(place: Workspace, outcome: CycleOutcome, report: Path | None) -> tuple[str, ...]:
@@ -91,14 +88,12 @@ def _told(place: Workspace, hooks: tuple[HookConfig, ...], notices: list[Notice]
 
 async def _tell(place: Workspace, hook: HookConfig, notice: Notice) -> str:
     """Run one hook; returns what went wrong, and never what the program said: that may hold a secret."""
-    names = {*_NEEDED, *hook.env}
-    environment = {name: value for name, value in os.environ.items() if name in names}
     run = programs.run(
         hook.command,
         encode(notice) + b"\n",
         folder=place.root,
         clock=place.clock,
-        environment=environment,
+        environment=programs.environment_of(hook.env),
     )
     try:
         ended = await asyncio.wait_for(run, hook.timeout_s)

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from math import ceil
 
 from harnesslib.candidates import Candidate, candidates, prompts_of
+from harnesslib.errors import InputError
 from harnesslib.records import (
     Case,
     Feedback,
@@ -106,7 +107,13 @@ def _phase_plan(phase: str, inputs: PlanInputs) -> PhasePlan:
             skipped.append(Skipped(spec=one.spec, reason=reason))
         else:
             due.append(one)
-    search = suite.part("search")
+    search, holdout = suite.part("search"), suite.part("holdout")
+    if not search or not holdout:
+        raise InputError(
+            f"harness.toml: phase '{phase}': suite '{suite.name}' has {len(search)} search cases and "
+            f"{len(holdout)} holdout cases; a cycle decides on the first and proves it on the others; "
+            "cure: name another suite"
+        )
     accuracy = inputs.routing.baselines[phase].accuracy.value
     confirming = confirm_design(len(search), inputs.config.policy.smallest_gain)
     return PhasePlan(
@@ -120,7 +127,7 @@ def _phase_plan(phase: str, inputs: PlanInputs) -> PhasePlan:
         denied=_denied(phase, due, inputs),
         skipped=tuple(skipped),
         search_cases=len(search),
-        holdout_cases=len(suite.part("holdout")),
+        holdout_cases=len(holdout),
         smallest_effect=smallest_effect(
             len(search),
             confirming.first + confirming.ratio * confirming.stages,
@@ -217,7 +224,7 @@ def _most(phases: Sequence[PhasePlan], inputs: PlanInputs) -> tuple[int, int]:
     for plan in phases:
         for cases, calls in _parts(plan, inputs):
             samples += ceil(calls)
-            requests += ceil(calls / len(cases) * requests_of(cases))
+            requests += ceil(calls / len(cases) * _requests(cases))
     return samples, requests
 
 
@@ -227,10 +234,11 @@ def _least(phases: Sequence[PhasePlan], inputs: PlanInputs) -> int:
     for plan in phases:
         search, holdout = _cases(plan, inputs)
         confirming, verifying = _designs(plan, inputs)
-        screened = 1 + len(plan.candidates) * confirming.screen_rounds[0] * _headroom(plan, inputs)
+        asked = 1 + len(plan.candidates) * sum(confirming.screen_rounds[:1]) * _headroom(plan, inputs)
+        screened = asked * _screened_share(plan, confirming)
         found.append(
-            ceil((screened + 2 * confirming.first) * requests_of(search))
-            + 2 * verifying.first * requests_of(holdout)
+            ceil((screened + 2 * confirming.first) * _requests(search))
+            + 2 * verifying.first * _requests(holdout)
         )
     return min(found, default=0)
 
@@ -245,6 +253,7 @@ def _parts(plan: PhasePlan, inputs: PlanInputs) -> Iterator[tuple[tuple[Case, ..
     for calls, keep in zip(confirming.screen_rounds, confirming.screen_keep, strict=True):
         screened += alive * calls * unsettled
         alive = max(1.0, ceil(keep * alive))
+    screened *= _screened_share(plan, confirming)
     for cases, design, passes, pairs in (
         (search, confirming, screened, cycle.sessions),
         (holdout, verifying, float(verifying.first * tries), cycle.verify_sessions),
@@ -254,13 +263,19 @@ def _parts(plan: PhasePlan, inputs: PlanInputs) -> Iterator[tuple[tuple[Case, ..
         yield cases, sweeps * len(cases) + 2 * arms * pairs * min(cycle.session_cases, len(cases))
 
 
+def _screened_share(plan: PhasePlan, design: Design) -> float:
+    return min(1.0, design.screen_cases / plan.search_cases) if design.screen_rounds else 0.0
+
+
 def _cases(plan: PhasePlan, inputs: PlanInputs) -> tuple[tuple[Case, ...], tuple[Case, ...]]:
     suite = inputs.suites[inputs.config.phases[plan.phase].suite]
     return suite.part("search"), suite.part("holdout")
 
 
 def _designs(plan: PhasePlan, inputs: PlanInputs) -> tuple[Design, Design]:
-    confirming = confirm_design(plan.search_cases, inputs.config.policy.smallest_gain)
+    confirming = confirm_design(
+        plan.search_cases, inputs.config.policy.smallest_gain, candidates=len(plan.candidates)
+    )
     return confirming, verify_design(plan.holdout_cases)
 
 
@@ -270,9 +285,8 @@ def _headroom(plan: PhasePlan, inputs: PlanInputs) -> float:
     return 1 - (TYPICAL_ACCURACY if low is None else low)
 
 
-def requests_of(cases: Sequence[Case]) -> int:
-    """Return how many requests one perfect pass over the cases takes."""
-    return sum(1 + any(turn.accept and turn.accept[0]) for case in cases for turn in case.turns)
+def _requests(cases: Sequence[Case]) -> int:
+    return sum(case.requests for case in cases)
 
 
 def tried_in(plan: Plan, decided: Collection[str], when: datetime) -> tuple[Tried, ...]:

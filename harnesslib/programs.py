@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 from asyncio.subprocess import PIPE, Process
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +19,10 @@ LAST_WORDS_BYTES = 2000
 """How much of what a program last wrote to standard error is kept."""
 
 _CHUNK_BYTES = 65536
+
+
+_NEEDED = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "USER", "LOGNAME")
+"""What any program needs; everything else, keys above all, has to be named."""
 
 
 @dataclass(slots=True)
@@ -85,6 +89,12 @@ async def run(
         seconds=clock.monotonic() - started,
         first_byte_s=None if first_byte is None else first_byte - started,
     )
+
+
+def environment_of(names: Iterable[str]) -> dict[str, str]:
+    """Return what a program that is not ours may see: what any program needs, and the variables named."""
+    seen = {*_NEEDED, *names}
+    return {name: value for name, value in os.environ.items() if name in seen}
 
 
 def ending(code: int) -> str:

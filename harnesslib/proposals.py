@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 import tomllib
@@ -76,7 +75,7 @@ def answers(
 def _proposal(submitted: Submitted) -> tuple[Proposal | None, str]:
     try:
         if submitted.file.endswith(".json"):
-            raw: Any = json.loads(submitted.text)
+            raw: Any = msgspec.json.decode(submitted.text)
         else:
             raw = tomllib.loads(submitted.text)
     except (ValueError, RecursionError) as error:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
+
+import msgspec
 
 from harnesslib.errors import DataError, InputError
 from harnesslib.explain import convert
@@ -64,7 +65,7 @@ def parse_legacy(data: bytes, where: str) -> LegacyRouting:
 
 def _plain(data: bytes, where: str) -> Any:  # noqa: ANN401 - any JSON
     try:
-        return json.loads(data)
+        return msgspec.json.decode(data)
     except (ValueError, RecursionError) as error:
         raise DataError(f"{where}: not JSON, or torn ({error}); cure: {CURE}") from error
 

@@ -76,9 +76,13 @@ class FakeClock:
         await asyncio.sleep(0)
 
 
+USUAL_S = 0.01
+"""How long an answer takes, if nothing else is said; a `FakeClient` varies it by the seed of the request."""
+
+
 def reply(*calls: Call, text: str = "", **fields: Any) -> Reply:  # noqa: ANN401 - fields of a record
-    """Return a reply that took 10 ms, with other fields as given."""
-    known = {"malformed": "", "served_model": "served", "latency_s": 0.01, "text": text, "calls": calls}
+    """Return a reply with the usual fields, and others as given."""
+    known = {"malformed": "", "served_model": "served", "latency_s": USUAL_S, "text": text, "calls": calls}
     return msgspec.convert(known | fields, Reply, from_attributes=True)
 
 
@@ -180,7 +184,11 @@ class FakeClient:
         self.timeouts.append(timeout_s)
         self.history.append(("chat", request.model))
         await asyncio.sleep(0)
-        return self._answer(request)
+        answer = self._answer(request)
+        if isinstance(answer, Reply) and answer.latency_s == USUAL_S:
+            # Times that never differ are those of a cache.
+            return msgspec.structs.replace(answer, latency_s=USUAL_S * (1 + request.seed % 997 / 997))
+        return answer
 
     async def models(self) -> tuple[ModelInfo, ...]:
         """List the models."""

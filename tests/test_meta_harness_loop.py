@@ -109,7 +109,7 @@ def test_a_better_model_is_promoted_proven_on_holdout_cases_and_kept():
     passed = Counter(s.model for s in holdout if s.outcome == "pass")
     asked = Counter(s.model for s in holdout)
     gain = passed["better"] / asked["better"] - passed["base"] / asked["base"]
-    assert proven.effect.value == pytest.approx(gain)
+    assert gain / 2 < proven.effect.value <= gain, "less what the luck of a crossing adds"
     assert [entry.event for entry in effects.log.entries()] == [
         "init",
         "intent",
@@ -189,7 +189,8 @@ def test_a_model_that_only_fails_to_answer_is_undecided_and_not_called_bad():
     assert outcome.status == "undecided"
     assert outcome.headline.startswith("Undecided")
     assert {gate.name: gate.verdict for gate in decision.gates}["accuracy_gain"] == "unknown"
-    assert [finding.cause for finding in cycle.diagnose().findings] == ["infrastructure"]
+    found = [finding.cause for finding in cycle.diagnose().findings if finding.model == "dead"]
+    assert found == ["infrastructure"]
 
 
 def test_a_model_that_its_endpoint_does_not_offer_is_said_before_anything_is_measured():

@@ -14,8 +14,8 @@ from typing import Literal, NamedTuple
 from harnesslib import self_optimizing_policy as policy
 from harnesslib.benchmark_supervisor.field import Field
 from harnesslib.benchmark_supervisor.layout import Arm, Block, assignments, cases_of
-from harnesslib.planning import requests_of
 from harnesslib.records import Case, Comparison, Confirmed, Ending, GateResult, Sample, Spec, Split, Stage
+from harnesslib.records.naming import label
 from harnesslib.stats.wording import points, signed
 from harnesslib.summarize import rounds, summarize
 
@@ -75,7 +75,7 @@ class Contest:
                 )
             if ending:
                 return self._ended(ending, number + 1, self._why(ending, standing))
-            self.field.bench.progress.say(f"{self.new.phase}: {self._said(standing)}")
+            self._say(self._said(standing), number + 1)
         why = f"all planned calls are used and the gain is not proven ({self._said(standing)})"
         return self._ended("completed", planned, why)
 
@@ -194,8 +194,15 @@ class Contest:
         calls = seen.looks[-1].calls if seen.looks else 0
         return f"{self.new.model} {points(seen.effect)} beside {self.old.model} after {calls} calls"
 
+    def _say(self, message: str, number: int, dropped: str = "") -> None:
+        most = self.design.first + self.design.stages
+        self.field.bench.progress.say(
+            f"{self.new.phase}: {message}", round=number, rounds=most, dropped=dropped
+        )
+
     def _ended(self, ending: Ending, number: int, reason: str) -> Confirmed:
-        self.field.bench.progress.say(f"{self.new.phase}: {ending} — {reason}")
+        lost = "" if ending == "crossed" else f"{label(self.new, self.old)} in {self.new.phase}"
+        self._say(f"{ending}: {reason}", number, dropped=lost)
         return Confirmed(
             phase=self.new.phase,
             candidate=self.new,
@@ -210,4 +217,4 @@ def most_requests(phase: str, field: Field) -> int:
     """Return the most requests that verifying one promotion of a phase can take."""
     cases = cases_of(phase, "holdout", field.config, field.suites)
     design = rounds.design_of("verify", len(cases), field.config.policy)
-    return design.most_calls(len(cases)) // max(1, len(cases)) * requests_of(cases)
+    return design.most_calls(len(cases)) // len(cases) * sum(case.requests for case in cases)

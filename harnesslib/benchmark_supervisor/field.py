@@ -8,7 +8,6 @@ from typing import NamedTuple
 from harnesslib.benchmark_supervisor.budget import Budget
 from harnesslib.benchmark_supervisor.layout import Suites
 from harnesslib.executors.bench import Bench
-from harnesslib.planning import requests_of
 from harnesslib.records import Assignment, Case, HarnessConfig, Sample, Stage
 
 
@@ -36,7 +35,7 @@ class Field(NamedTuple):
         if not missing:
             return ""
         share = len(missing) / len(jobs)
-        requests = round(share * requests_of(cases))
+        requests = round(share * sum(case.requests for case in cases))
         refused = self.budget.grant(requests, self.bench.taken)
         if refused:
             return refused

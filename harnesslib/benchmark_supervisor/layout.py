@@ -6,22 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from harnesslib.records import Assignment, Case, HarnessConfig, Spec, Split, Stage, Suite
-from harnesslib.records.base import Record
 from harnesslib.run_benchmark import sample_seed
 
 Suites = Mapping[str, Suite]
 """Suites under the name that ``phases.<phase>.suite`` gives them."""
-
-
-class Route(Record):
-    """What is compared: `new` is what the routing gives to who asks for `requested_model`.
-
-    `old` is what it replaces, and is measured beside it; none where a denied model's fallback is proved.
-    """
-
-    requested_model: str
-    new: Spec
-    old: Spec | None = None
 
 
 class Arm(NamedTuple):

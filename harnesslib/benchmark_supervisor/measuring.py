@@ -9,16 +9,17 @@ from typing import Any, TypeVar
 from harnesslib.benchmark_supervisor.budget import Budget
 from harnesslib.benchmark_supervisor.contests import Contest, most_requests
 from harnesslib.benchmark_supervisor.field import Field
-from harnesslib.benchmark_supervisor.layout import Arm, Block, Route, assignments, cases_of
+from harnesslib.benchmark_supervisor.layout import Arm, Block, assignments, cases_of
+from harnesslib.benchmark_supervisor.routes import Route
 from harnesslib.benchmark_supervisor.screening import PhaseScreen, screen_phase
 from harnesslib.benchmark_supervisor.sessions import (
     SessionPlan,
     measure_sessions,
     session_plans,
 )
+from harnesslib.errors import InputError
 from harnesslib.executors.bench import Bench, opened
 from harnesslib.executors.local import complete, run_all
-from harnesslib.planning import requests_of
 from harnesslib.ports import Effects
 from harnesslib.records import Assignment, Confirmed, Plan, Sample, Selection, Spec
 
@@ -120,6 +121,7 @@ def _measured(
     state: str,
 ) -> T:
     """Run a measurement on a bench of its own, and return what it returns."""
+    _require_same_suites(plan, effects)
     config, manifest = effects.config.harness(), effects.runs.manifest(plan.run_id)
     distinct = {spec.id: spec for spec in specs}
     with opened(tuple(distinct.values()), effects, run_id=plan.run_id, state=state) as bench:
@@ -128,6 +130,18 @@ def _measured(
         found = complete(_connected(bench, partial(measure, field)))
     bench.check()
     return found
+
+
+def _require_same_suites(plan: Plan, effects: Effects) -> None:
+    """Refuse to go on with other cases: it would compare what was never measured beside each other."""
+    phases = effects.config.harness().phases
+    for phase in plan.phases:
+        now = effects.suites.get(phases[phase.phase].suite) if phase.phase in phases else None
+        if now is None or now.content_hash != phase.suite_hash:
+            raise InputError(
+                f"cycle {plan.run_id}: the suite of {phase.phase} has changed since it was planned; "
+                "put the old one back, or begin anew: harness cycle --new"
+            )
 
 
 async def _connected(bench: Bench, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
@@ -165,7 +179,7 @@ async def _sessions(plans: Sequence[SessionPlan], field: Field) -> None:
     for (phase, model), mine in of_model.items():
         jobs = [job for plan in mine for job in plan.assignments]
         cases = {case.id: case for case in field.suites[field.config.phases[phase].suite].cases}
-        needed = requests_of([cases[job.case_id] for job in field.bench.missing(jobs)])
+        needed = sum(cases[job.case_id].requests for job in field.bench.missing(jobs))
         refused = field.budget.grant(needed, field.bench.taken)
         if refused:
             field.bench.progress.say(f"no sessions of {model}: {refused}")

@@ -19,6 +19,7 @@ from harnesslib.benchmark_supervisor.field import Field
 from harnesslib.benchmark_supervisor.layout import Block, arms, assignments, by_lot, cases_of
 from harnesslib.harness_feedback_loop import cold_calls
 from harnesslib.records import Case, Estimate, PhasePlan, Sample, Screened, Spec
+from harnesslib.records.naming import label
 from harnesslib.stats import designs, latency
 from harnesslib.summarize import rounds
 
@@ -53,16 +54,26 @@ class _Screen:
     def __init__(self, plan: PhasePlan, field: Field) -> None:
         self.plan = plan
         self.field = field
-        self.cases = cases_of(plan.phase, "search", field.config, field.suites)
-        self.design = designs.confirm_design(len(self.cases), field.config.policy.smallest_gain)
+        self.every = cases_of(plan.phase, "search", field.config, field.suites)
+        self.design = designs.confirm_design(
+            len(self.every), field.config.policy.smallest_gain, candidates=len(plan.candidates)
+        )
+        drawn = by_lot(self.every, field.seed, "screen", plan.phase)[: self.design.screen_cases]
+        self.cases = self.every if len(drawn) == len(self.every) else tuple(drawn)
         self.headroom: tuple[str, ...] = ()
         self.reasons: dict[str, str] = {}
         self.halted = False
         self.reached = 0
         self.broken: set[str] = set()
+        self.passed_over: set[str] = set()
 
     async def sweep_baseline(self) -> None:
-        """Ask the baseline every case once, and note which it failed."""
+        """Ask the baseline every case of the screen once, and note which it failed.
+
+        A single candidate of a small suite is confirmed at once: a screen would cost more than it saves.
+        """
+        if not self.design.screen_rounds:
+            return
         refused = await self._ask((self.plan.baseline,), self.cases, number=0, calls=1)
         passes, calls = self._counts(self.plan.baseline)
         chosen = designs.headroom(passes, calls)
@@ -91,21 +102,19 @@ class _Screen:
 
     def _drop(self, alive: Sequence[Spec], index: int) -> None:
         """Note why candidates go no further after a round."""
-        fit = []
-        for spec in alive:
-            reason = self._unfit(spec)
-            if reason:
-                self.reasons[spec.id] = reason
-            else:
-                fit.append(spec)
+        self.reasons |= {spec.id: reason for spec in alive if (reason := self._unfit(spec))}
+        fit = [spec for spec in alive if spec.id not in self.reasons]
         gains = [self._gain(spec) for spec in fit]
         staying = {fit[place].id for place in self.design.survivors(index, gains)}
         for spec, gain in zip(fit, gains, strict=True):
             if spec.id not in staying:
                 self.reasons[spec.id] = policy.why_dropped(gain, max(gains), self.design.go)
-        dropped = [spec.model for spec in alive if spec.id in self.reasons]
-        if dropped:
-            self.field.bench.progress.say(f"{self.plan.phase}: dropped {', '.join(dropped)}")
+                if 0 < gain < max(gains):
+                    self.passed_over.add(spec.id)
+        for spec in alive:
+            if spec.id in self.reasons:
+                dropped = f"{label(spec, self.plan.baseline)} in {self.plan.phase}"
+                self.field.bench.progress.say(self.reasons[spec.id], dropped=dropped)
 
     def _unfit(self, spec: Spec) -> str:
         mine, theirs = self._samples(spec), self._samples(self.plan.baseline)
@@ -113,6 +122,9 @@ class _Screen:
         share = sum(sample.outcome == "infra_error" for sample in mine) / len(mine) if mine else 0.0
         if share > limits.max_infra_share:
             self.broken.add(spec.id)
+        elif not self._sound(spec):
+            self.passed_over.add(spec.id)
+            return "it has not answered yet: it may have been loading"
         return policy.unfit(
             share,
             _latency_ratio(mine, theirs, limits.alpha),
@@ -124,7 +136,7 @@ class _Screen:
         """Ask a candidate cases that want a call, drawn by lot, unless it has shown that it can."""
         if spec.model == self.plan.baseline.model or self._can(self._samples(spec)):
             return
-        wanting = [case for case in self.cases if case.wants_call]
+        wanting = [case for case in self.every if case.wants_call]
         drawn = [
             Block(case, repeat, arms(spec))
             for repeat in range(math.ceil(PROBE[1] / max(1, len(wanting))))
@@ -159,6 +171,7 @@ class _Screen:
             gain=self._gain(spec) if calls.any() else None,
             reason=self.reasons.get(spec.id, ""),
             halted=bool(self.reasons.get(spec.id)) and (self.halted or spec.id in self.broken),
+            passed_over=spec.id in self.passed_over,
         )
 
     def _gain(self, spec: Spec) -> float:

@@ -11,12 +11,14 @@ from importlib import import_module
 import click
 
 from harnesslib.errors import EXIT_INPUT, EXIT_INTERRUPTED, HarnessError
+from harnesslib.untrusted import for_terminal
 
 EXIT_INTERNAL = 70
 
 _COMMANDS = {
     "apply": ("harnesslib.cli.deciding", "Put what a cycle promoted in force, or show what would change."),
     "completion": ("harnesslib.cli.completing", "Print what a shell needs to complete commands."),
+    "calibrate": ("harnesslib.cli.calibrating", "Simulate the policy in force: errors, power, calls, cost."),
     "config": ("harnesslib.cli.config", "Check, show, compare and migrate the two config files."),
     "cycle": ("harnesslib.cli.cycles", "Run one cycle: measure, decide, apply, prove, keep or undo."),
     "decide": ("harnesslib.cli.deciding", "Say what a cycle decided, gate by gate."),
@@ -95,5 +97,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _say(message: str, code: int) -> int:
-    click.echo(f"harness: {message}", err=True)
+    click.echo(for_terminal(f"harness: {message}"), err=True)
     return code

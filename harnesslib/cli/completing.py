@@ -7,7 +7,7 @@ from typing import Literal
 import click
 from click.shell_completion import get_completion_class
 
-from harnesslib.cli.output import json_option, show
+from harnesslib.cli.output import json_option, say, show
 
 Shell = Literal["bash", "zsh", "fish"]
 _WHERE = {
@@ -30,5 +30,5 @@ def completion_command(shell: Shell, as_json: bool) -> int:
     parts = made(root, {}, "harness", "_HARNESS_COMPLETE")
     script = parts.source_template % parts.source_vars()
     show({"shell": shell, "script": script}, script.rstrip("\n"), as_json=as_json)
-    click.echo(f"Use it: {_WHERE[shell]}", err=True)
+    say(f"Use it: {_WHERE[shell]}")
     return 0

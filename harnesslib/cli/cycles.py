@@ -17,7 +17,7 @@ import msgspec
 from harnesslib import processes
 from harnesslib.cli.gating import Asked, gate_options, judge
 from harnesslib.cli.looking import run_sentinel_here, show_plan
-from harnesslib.cli.output import json_option, progress, quiet_option, show, table, workspace_option
+from harnesslib.cli.output import json_option, progress, quiet_option, say, show, table, workspace_option
 from harnesslib.errors import EXIT_NOT_PROMOTED, HarnessError, InputError, LockedError
 from harnesslib.records import CycleOutcome, Manifest, PhaseCheck
 from harnesslib.records.base import Record
@@ -124,7 +124,7 @@ def demo_command(folder: Path, quiet: bool, as_json: bool) -> int:
             place.finish()
         elif not place.exists():
             init_demo(place)
-            click.echo(f"Made a demo workspace in {place.root}", err=True)
+            say(f"Made a demo workspace in {place.root}")
         with alone(place):
             result = run_cycle(place, "", timeout_s=None, quiet=quiet)
     show(result, in_words(result), as_json=as_json)
@@ -221,7 +221,7 @@ def unfinished(place: Workspace) -> str:
     sealed = newest.status == "done"
     reason = "" if sealed else why_not_resumable(place.effects(endpoints=False), newest.run_id)
     said = f"is left as it is: {reason}" if reason else "is gone on with (--new begins a new one)"
-    click.echo(f"Cycle {newest.run_id} was not finished, and {said}", err=True)
+    say(f"Cycle {newest.run_id} was not finished, and {said}")
     return "" if reason else newest.run_id
 
 
@@ -270,8 +270,8 @@ def close_failed(place: Workspace, run_id: str, error: HarnessError) -> None:
     report = None
     if (place.runs.path(run_id) / "cycle.ipynb").is_file():
         report = render(place, run_id)
-        click.echo(f"What there is of this cycle: {report}", err=True)
-        click.echo(f"Go on with it: harness cycle --resume {run_id}", err=True)
+        say(f"What there is of this cycle: {report}")
+        say(f"Go on with it: harness cycle --resume {run_id}")
     else:
         publish_index(place)
     say_problems(tell_failed(place, run_id, error, report))
@@ -280,7 +280,7 @@ def close_failed(place: Workspace, run_id: str, error: HarnessError) -> None:
 def say_problems(problems: tuple[str, ...]) -> None:
     """Say what went wrong with hooks; it changes no exit code."""
     for problem in problems:
-        click.echo(f"harness: {problem}", err=True)
+        say(f"harness: {problem}")
 
 
 def _reopened(place: Workspace, run_id: str) -> str:
@@ -337,7 +337,7 @@ def _known_sections(place: Workspace, run_id: str) -> tuple[Section, ...]:
     try:
         records = load_records(place.stores(), run_id)
     except HarnessError as error:
-        click.echo(f"harness: the report shows only what the notebook holds: {error}", err=True)
+        say(f"harness: the report shows only what the notebook holds: {error}")
         return ()
     return tuple(part for part in (make(records) for make in SECTIONS) if not part.empty)
 

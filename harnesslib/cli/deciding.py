@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harnesslib.cli.output import json_option, quiet_option, show, table, workspace_option
+from harnesslib.cli.output import json_option, quiet_option, say, show, table, workspace_option
 from harnesslib.errors import EXIT_NOT_PROMOTED, InputError
 from harnesslib.records import Decision, Decisions, Held, Proposed, RoutingConfig, Summary
 from harnesslib.records.base import Record
@@ -131,7 +131,7 @@ def _proven(place: Workspace, run_id: str, *, quiet: bool) -> int:
 
     with alone(place):
         result = run_cycle(place, run_id, timeout_s=None, quiet=quiet)
-    click.echo(in_words(result), err=True)
+    say(in_words(result))
     return 0 if result.outcome.status == "promoted" else EXIT_NOT_PROMOTED
 
 

@@ -184,12 +184,12 @@ def _place(place: Workspace, bundle: Bundle, name: str) -> Path:
 
 
 def _write(bundle: Bundle, folder: Path, documents: dict[str, dict[str, object]], *, as_json: bool) -> int:
-    from harnesslib.storage import write_atomic
+    from harnesslib.storage import make_folder, write_atomic
 
     if not documents:
         raise InputError(f"run {bundle.run_id}: has no samples to export")
     for name, document in documents.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        make_folder((folder / name).parent)
         write_atomic(folder / name, encode_pretty(document), durable=False)
     files = tuple(str(folder / name) for name in documents)
     text = f"Wrote {len(files)} files to {folder}"
@@ -198,9 +198,9 @@ def _write(bundle: Bundle, folder: Path, documents: dict[str, dict[str, object]]
 
 
 def _write_one(bundle: Bundle, file: Path, data: bytes, *, as_json: bool) -> int:
-    from harnesslib.storage import write_atomic
+    from harnesslib.storage import make_folder, write_atomic
 
-    file.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(file.parent)
     write_atomic(file, data, durable=False)
     show(Exported(run_id=bundle.run_id, files=(str(file),)), f"Wrote {file}", as_json=as_json)
     return 0

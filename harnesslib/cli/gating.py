@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
+from harnesslib.cli.output import say
 from harnesslib.errors import EXIT_DONE, EXIT_REGRESSION
 from harnesslib.records import PhaseCheck
 
@@ -72,6 +73,6 @@ def judge(place: Workspace, run_id: str, asked: Asked) -> tuple[int, tuple[Phase
         write_atomic(asked.junit, text.encode(), durable=False)
     for check in checks:
         if asked.require_no_regression and check.blocks:
-            click.echo(f"harness: {check.phase}, served by {check.model}: {check.reason}", err=True)
+            say(f"harness: {check.phase}, served by {check.model}: {check.reason}")
     blocked = asked.require_no_regression and any(check.blocks for check in checks)
     return EXIT_REGRESSION if blocked else EXIT_DONE, checks

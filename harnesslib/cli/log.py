@@ -10,7 +10,7 @@ from typing import get_args
 
 import click
 
-from harnesslib.cli.output import json_option, show, table, workspace_option
+from harnesslib.cli.output import json_option, say, show, table, workspace_option
 from harnesslib.errors import AuditError, InputError
 from harnesslib.records import LogEntry
 from harnesslib.records.routing import LogEvent
@@ -55,7 +55,7 @@ def show_log(
     ]
     shown = tuple(chosen[-limit:] if limit else chosen)
     if run_id and run_id not in {entry.run_id for entry in entries}:
-        click.echo(f"No entry is of run {run_id}; of runs: {', '.join(_runs(entries)) or 'none'}", err=True)
+        say(f"No entry is of run {run_id}; of runs: {', '.join(_runs(entries)) or 'none'}")
     show(shown, _entries(shown), as_json=as_json)
     return 0
 

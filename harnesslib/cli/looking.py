@@ -131,8 +131,9 @@ def _share(value: float | None) -> str:
 def _forecast_in_words(made: Forecast) -> str:
     lines = []
     for phase in made.phases:
-        effect = "n/a" if phase.smallest_effect is None else f"{100 * phase.smallest_effect:.1f} points"
-        found = f"a gain of {effect} is found with 80 % power"
+        found = "what serves leaves too little room for a gain to be found with 80 % power"
+        if phase.smallest_effect is not None:
+            found = f"a gain of {100 * phase.smallest_effect:.1f} points is found with 80 % power"
         lines += [f"{phase.phase}: {phase.baseline} serves; {phase.search_cases} cases; {found}", ""]
         rows = [
             (one.label, one.origin, str(one.requests), _time(one.seconds), _money(one.cost))

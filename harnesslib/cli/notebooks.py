@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from harnesslib.cli.cycles import notebook_folder, notebook_path
-from harnesslib.cli.output import json_option, quiet_option, show, table, workspace_option
+from harnesslib.cli.output import json_option, quiet_option, say, show, table, workspace_option
 from harnesslib.errors import HarnessError, InputError
 from harnesslib.records.base import Record
 
@@ -73,7 +73,7 @@ def run_command(
     folder = (out or workspace / "runs" / "notebooks" / label).resolve()
     executed, page = folder / f"{name}.ipynb", folder / f"{name}.html"
     if not quiet:
-        click.echo(f"running {name} on {workspace.resolve()}", err=True)
+        say(f"running {name} on {workspace.resolve()}")
     try:
         run_notebook(
             source,
@@ -86,7 +86,7 @@ def run_command(
     except HarnessError:
         if executed.is_file():
             render_notebook(executed, page)
-            click.echo(f"What there is of it: {page}", err=True)
+            say(f"What there is of it: {page}")
         raise
     render_notebook(executed, page)
     result = NotebookResult(notebook=str(executed), page=str(page))

@@ -21,6 +21,7 @@ from harnesslib.cli.watching import (
     table_rows,
 )
 from harnesslib.records import Event, encode_pretty
+from harnesslib.untrusted import for_terminal, json_for_terminal, on_one_line
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -41,12 +42,24 @@ quiet_option = click.option("-q", "--quiet", is_flag=True, help="Show no progres
 
 
 def show(result: Any, text: str, *, as_json: bool) -> None:  # noqa: ANN401 - any record
-    """Print a result: `text` for people, or the record itself as JSON."""
-    click.echo(encode_pretty(result).decode().rstrip() if as_json else text)
+    """Print a result: `text` for people, or the record itself as JSON.
+
+    Models and endpoints may have written parts of it: nothing in it reaches a terminal as a command to it.
+    """
+    if as_json:
+        click.echo(json_for_terminal(encode_pretty(result).decode().rstrip()))
+    else:
+        click.echo(for_terminal(text))
+
+
+def say(text: str) -> None:
+    """Print what is no result, on stderr."""
+    click.echo(for_terminal(text), err=True)
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return left-aligned columns under a header, as wide as they need to be."""
+    """Return left-aligned columns under a header, as wide as they need to be; each row is one line."""
+    rows = [[on_one_line(cell) for cell in row] for row in rows]
     widths = [max(len(row[i]) for row in (header, *rows)) for i in range(len(header))]
     lines = [
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
@@ -121,8 +134,8 @@ def picture(known: Watched) -> RenderableType:
     from rich.table import Table
     from rich.text import Text
 
-    parts: list[RenderableType] = [Text(headline(known), style="bold")]
-    parts.append(Spinner("dots", Text(known.message)))
+    parts: list[RenderableType] = [Text(for_terminal(headline(known)), style="bold")]
+    parts.append(Spinner("dots", Text(for_terminal(known.message))))
     if known.total:
         bar = Table.grid()
         bar.add_row(ProgressBar(total=known.total, completed=known.done, width=40))
@@ -135,9 +148,9 @@ def picture(known: Watched) -> RenderableType:
         board.add_column("right", no_wrap=True)
         board.add_column("beside")
         for row in rows:
-            board.add_row(*(Text(cell) for cell in row))
+            board.add_row(*(Text(on_one_line(cell)) for cell in row))
         parts.append(board)
-    parts += [Text(f"dropped {line}", style="dim") for line in drops(known)]
+    parts += [Text(on_one_line(f"dropped {line}"), style="dim") for line in drops(known)]
     return Group(*parts)
 
 
@@ -149,7 +162,7 @@ def _lines(first: str) -> Iterator[Callable[[Event], None]]:
         nonlocal known
         before, known = known, follow(known, event)
         for line in plain_lines(before, known, event):
-            click.echo(line, err=True)
+            say(line)
 
-    click.echo(first, err=True)
+    say(first)
     yield update

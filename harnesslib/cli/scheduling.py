@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harnesslib.cli.output import json_option, show, workspace_option
+from harnesslib.cli.output import json_option, say, show, workspace_option
 from harnesslib.errors import InputError
 from harnesslib.records.base import Record
 
@@ -144,7 +144,7 @@ def _show(made: Scheduled, *, as_json: bool) -> int:
     texts = [f"# {name}\n{text}" if several else text for name, text in made.files.items()]
     show(made, "\n".join(texts).rstrip("\n"), as_json=as_json)
     for line in (*(f"Installed: {place}" for place in made.installed), *made.hints):
-        click.echo(line, err=True)
+        say(line)
     return 0
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harnesslib.cli.output import json_option, show, table, workspace_option
+from harnesslib.cli.output import json_option, say, show, table, workspace_option
 from harnesslib.errors import EndpointError, InputError
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ def doctor_command(fix: bool, workspace: Path, as_json: bool) -> int:
             place.require()
             cleared = clear_leftovers(place)
             said = f"{len(cleared.pids)} processes ended, {len(cleared.stale)} runs closed as lost"
-            click.echo(said, err=True)
+            say(said)
         checks = examine(place)
     marks = {"good": "\N{CHECK MARK}", "look": "!", "bad": "\N{BALLOT X}"}
     rows = [(f"{marks[check.state]} {check.state}", check.name, check.finding) for check in checks]
@@ -160,7 +160,7 @@ def serve_command(world: Path | None, port: int, workspace: Path) -> int:
     suites = declared_suites(simulated, workspace)
 
     def ready(base_url: str) -> None:
-        click.echo(f"Serving the simulated models of {source} on {base_url} (Ctrl-C stops)", err=True)
+        say(f"Serving the simulated models of {source} on {base_url} (Ctrl-C stops)")
 
     serve(simulated, suites, "127.0.0.1", port, ready)
     return 0

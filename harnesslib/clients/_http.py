@@ -23,6 +23,7 @@ from harnesslib.clients._reading import (
     error_message,
     one_line,
     read_json,
+    without_secret,
 )
 from harnesslib.errors import EndpointError, InputError
 from harnesslib.ports import Clock
@@ -127,6 +128,7 @@ class HttpClient:
             received = await _read(response)
         if isinstance(received, Failure):
             return received
+        received = without_secret(received, self._key)
         if response.status != _OK:
             return self._refused(response, received)
         ended = self._clock.monotonic()
@@ -191,15 +193,15 @@ class HttpClient:
 
 
 def _checked(base_url: str) -> URL:
+    if "@" in base_url:
+        # Not only in the host's part: a key with a slash in it ends that part early. It is not shown.
+        raise InputError(
+            "base_url: holds a user or a password; name an environment variable in key_env instead"
+        )
     try:
         url = URL(base_url)
     except ValueError as error:
         raise InputError(f"base_url {base_url!r}: not an address ({error})") from error
-    if url.password or url.user:
-        raise InputError(
-            f"base_url of host {url.host}: holds a user or a password; "
-            "name an environment variable in key_env instead"
-        )
     if url.scheme not in {"http", "https"} or not url.host:
         raise InputError(
             f"base_url {base_url!r}: got scheme {url.scheme!r}, expected http or https; "

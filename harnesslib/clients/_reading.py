@@ -14,6 +14,8 @@ MAX_ANSWER_BYTES = 8 * 1024 * 1024
 EXCERPT = 160
 _SHOWN_BYTES = 4096
 _SHOWN_START = 60
+_SHORTEST_SECRET = 8
+_BLOTTED = b"***"
 
 ParseCalls = Callable[[Any], tuple[tuple[Call, ...], str]]
 """Reads an endpoint's `tool_calls`: (calls, "" or why one of them can't be read)."""
@@ -54,6 +56,19 @@ def read_json(body: bytes, type_: type[T], content_type: str = "") -> T:
     return value
 
 
+def without_secret(body: bytes, secret: str) -> bytes:
+    """Return what was received without the key, as it is and as JSON may write it.
+
+    An endpoint that echoes what it was sent would bring the key into samples and messages. A placeholder of
+    a few letters ("none", "EMPTY") is no key: it stands in honest answers, and stays.
+    """
+    if len(secret) < _SHORTEST_SECRET:
+        return body
+    for form in {secret, secret.replace("/", "\\/"), json.dumps(secret)[1:-1]}:
+        body = body.replace(form.encode(), _BLOTTED)
+    return body
+
+
 def one_line(text: str, secret: str = "") -> str:
     """Return what may stand in a message: on one line, without the key that a host may echo."""
     shown = text.replace(secret, "***") if secret else text
@@ -90,10 +105,11 @@ def tools_of(request: ChatRequest) -> dict[str, Any]:
 
 def _unique(pairs: list[tuple[str, Any]]) -> None:
     """Refuse an object with a key that stands twice; what it holds is not needed here."""
-    names = [name for name, _ in pairs]
-    if len(set(names)) < len(names):
-        twice = next(name for name in names if names.count(name) > 1)
-        raise UnreadableError(f"the key {twice[:_SHOWN_START]!r} stands twice in one object")
+    seen: set[str] = set()
+    for name, _ in pairs:
+        if name in seen:
+            raise UnreadableError(f"the key {name[:_SHOWN_START]!r} stands twice in one object")
+        seen.add(name)
 
 
 def _about(body: bytes, media: str) -> str:

@@ -23,10 +23,11 @@ from harnesslib.clients._reading import (
     read_json,
     text_of,
     tools_of,
+    without_secret,
 )
 from harnesslib.errors import EndpointError, InputError
 from harnesslib.ports import Clock
-from harnesslib.programs import Ended, ending, run
+from harnesslib.programs import Ended, ending, environment_of, run
 from harnesslib.records import ChatRequest, Failure, ModelInfo, Reply
 
 _TEMPORARILY_UNAVAILABLE = 503
@@ -53,6 +54,8 @@ class CommandClient:
         The models it speaks for: it can't be asked.
     key
         A key that its environment holds: messages never show it.
+    env
+        The environment variables that it sees beside ``PATH``, ``HOME`` and the like.
     clock
         Measures latency.
     parse_calls
@@ -78,6 +81,7 @@ class CommandClient:
         folder: Path | str,
         models: Sequence[str] = (),
         key: str = "",
+        env: Sequence[str] = (),
         clock: Clock,
         parse_calls: ParseCalls,
     ) -> None:
@@ -90,6 +94,7 @@ class CommandClient:
         self._folder = Path(folder)
         self._models = tuple(models)
         self._key = key
+        self._env = tuple(env)
         self._clock = clock
         self._parse_calls = parse_calls
         self._open = False
@@ -119,7 +124,13 @@ class CommandClient:
         body = msgspec.json.encode(_body(request))
         try:
             async with asyncio.timeout(timeout_s):
-                ended = await run(self._command, body, folder=self._folder, clock=self._clock)
+                ended = await run(
+                    self._command,
+                    body,
+                    folder=self._folder,
+                    clock=self._clock,
+                    environment=environment_of(self._env),
+                )
         except TimeoutError:
             return out_of_time
         except OSError as error:
@@ -158,7 +169,7 @@ class CommandClient:
                 f"program {ending(ended.code)}", ended.last_words or "it said nothing about why"
             )
         try:
-            said = read_json(ended.body, _Said)
+            said = read_json(without_secret(ended.body, self._key), _Said)
         except UnreadableError as error:
             words = f"; it said: {ended.last_words}" if ended.last_words else ""
             return self._failed("answer can't be read", f"{error}{words}")

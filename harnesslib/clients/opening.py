@@ -40,7 +40,13 @@ def client_of(
         from harnesslib.clients.command import CommandClient
 
         return CommandClient(
-            endpoint.command, folder=folder, models=models, key=key, clock=clock, parse_calls=parse_native
+            endpoint.command,
+            folder=folder,
+            models=models,
+            key=key,
+            env=(endpoint.key_env, *endpoint.env),
+            clock=clock,
+            parse_calls=parse_native,
         )
     if endpoint.client == "ollama":
         from harnesslib.clients.ollama import OllamaClient

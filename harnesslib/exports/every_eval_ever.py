@@ -145,7 +145,8 @@ def _uncertainty(estimate: Estimate) -> dict[str, Any]:
 
 
 def _plain(name: str) -> str:
-    return "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in name) or _UNKNOWN
+    plain = "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in name)
+    return plain.lstrip(".") or _UNKNOWN  # a folder that begins with a dot may lead out, or is not seen
 
 
 def _uuid(text: str) -> str:

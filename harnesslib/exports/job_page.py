@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from harnesslib.records import CycleRecords, PhaseCheck
+from harnesslib.untrusted import visible
 
 _SAID = {"held": "held", "worse": "**worse**", "unknown": "**cannot tell**", "first": "first time"}
-_UNSAFE = str.maketrans({"|": r"\|", "<": "&lt;", "`": "'", "\n": " ", "\r": " "})
+_UNSAFE = str.maketrans({"\\": "\\\\", "|": r"\|", "<": "&lt;", "`": "'", "\n": " ", "\r": " "})
 
 
 def job_page(records: CycleRecords, checks: Sequence[PhaseCheck]) -> str:
@@ -63,4 +64,5 @@ def _table(header: Sequence[str], rows: Iterator[tuple[str, ...]] | Sequence[tup
 
 
 def _plain(text: str) -> str:
-    return text.translate(_UNSAFE)
+    """Return text that is no tag, no link, no code and no cell's end, whoever wrote it."""
+    return visible(text.translate(_UNSAFE)).replace("](", r"]\(")

@@ -18,7 +18,7 @@ from harnesslib.harness_feedback_loop.evidence import (
     grouped,
     settled,
 )
-from harnesslib.records import Finding, Sample
+from harnesslib.records import CaseResult, Finding, Sample
 from harnesslib.stats import casestate, intervals
 from harnesslib.stats.wording import count, percent, share
 
@@ -106,14 +106,16 @@ def capability_limit(evidence: Evidence) -> Found | None:
         # Cases that were drawn by lot stand for those that were not: nothing need count as passed.
         answers, missing = lots, 0
     sweep = _sweep(answers, missing, _late(evidence))
-    if sweep is None or len(answers) < FEWEST_ANSWERS or sweep.rate >= evidence.floor:
-        return None
-    if _does_better_otherwise(evidence):
+    if (
+        sweep is None
+        or len(answers) < FEWEST_ANSWERS
+        or sweep.rate >= evidence.floor
+        or _does_better_otherwise(evidence)
+    ):
         return None
     cases = by_case(answers)
     never = [case.case_id for case in cases if case.passes == 0]
-    beyond = fmean(casestate.posterior(case.passes, case.valid).impossible for case in cases)
-    passes, floor = sum(case.passes for case in cases), percent(evidence.floor)
+    beyond, floor = fmean(map(_hopelessness, cases)), percent(evidence.floor)
     finding = Finding(
         cause="capability_limit",
         phase=evidence.phase,
@@ -121,14 +123,7 @@ def capability_limit(evidence: Evidence) -> Found | None:
         certainty="confirmed" if sweep.is_sure(evidence.floor) else "probable",
         headline=f"{evidence.model} can't do most of {evidence.phase}",
         evidence=(
-            (
-                f"{passes} of {count(len(answers), 'answer')} to cases that want a call passed; "
-                f"at 95 % confidence at most {percent(sweep.upper)} do, the floor is {floor}."
-            ),
-            (
-                f"{len(never)} of {count(len(cases), 'case')} never passed; "
-                f"going by the counts, {percent(beyond)} of the cases are out of reach."
-            ),
+            *_counted(cases, sweep, floor),
             *sweep.lines(),
             *_shared_failures(never, evidence.hopeless),
         ),
@@ -142,6 +137,26 @@ def capability_limit(evidence: Evidence) -> Found | None:
         method="pass rate, as many answers of every case; exact upper bound",
     )
     return Found(evidence.finding(finding))
+
+
+def _hopelessness(case: CaseResult) -> float:
+    return casestate.posterior(case.passes, case.valid).impossible
+
+
+def _counted(cases: Sequence[CaseResult], sweep: _Sweep, floor: str) -> tuple[str, str]:
+    passes, answers = sum(case.passes for case in cases), sum(case.valid for case in cases)
+    never = sum(case.passes == 0 for case in cases)
+    beyond = percent(fmean(map(_hopelessness, cases)))
+    return (
+        (
+            f"{passes} of {count(answers, 'answer')} to cases that want a call passed; "
+            f"at 95 % confidence at most {percent(sweep.upper)} do, the floor is {floor}."
+        ),
+        (
+            f"{never} of {count(len(cases), 'case')} never passed; "
+            f"going by the counts, {beyond} of the cases are out of reach."
+        ),
+    )
 
 
 def _late(evidence: Evidence) -> float:

@@ -128,7 +128,7 @@ def concurrency_dependent(evidence: Evidence) -> Found | None:
     apart = _is_apart(runs, split.level)
     if not apart and len(runs) > 1 and not _is_the_only_contrast(runs, split.level):
         return None
-    above = [s for s in evidence.samples if s.concurrency > split.level and s.outcome != "pass"]
+    above = [s for s in evidence.samples if load_of(s) > split.level and s.outcome != "pass"]
     low, high = _rate(split.low), _rate(split.high)
     lines = [
         (
@@ -157,12 +157,12 @@ def concurrency_dependent(evidence: Evidence) -> Found | None:
         statistic=split.loss,
         method="loss of pass rate above the level; exact law by case, Bonferroni over levels",
     )
-    explained = (mark(s) for run in evidence.taken for s in run if s.concurrency > split.level)
+    explained = (mark(s) for run in evidence.taken for s in run if load_of(s) > split.level)
     return Found(evidence.finding(finding), frozenset(explained))
 
 
 def _worst_split(runs: Sequence[Samples]) -> _Split | None:
-    levels = sorted({sample.concurrency for run in runs for sample in run})[:-1]
+    levels = sorted({load_of(sample) for run in runs for sample in run})[:-1]
     chosen = levels[:: max(1, -(-len(levels) // MOST_LEVELS))]
     splits = [split for level in chosen if (split := _split(runs, level)) is not None]
     worst = min(splits, key=lambda split: (split.p_value, -split.loss), default=None)
@@ -186,8 +186,8 @@ def _counts(samples: Iterable[Sample], level: int) -> np.ndarray[tuple[int, ...]
     """Return (passes above, calls above, passes below, calls below) of each case that has both."""
     rows = []
     for group in grouped(tuple(samples)).values():
-        high = [s.outcome == "pass" for s in group if s.concurrency > level]
-        low = [s.outcome == "pass" for s in group if s.concurrency <= level]
+        high = [s.outcome == "pass" for s in group if load_of(s) > level]
+        low = [s.outcome == "pass" for s in group if load_of(s) <= level]
         if high and low:
             rows.append((sum(high), len(high), sum(low), len(low)))
     return np.array(rows, dtype=np.int64)
@@ -212,9 +212,17 @@ def _is_the_only_contrast(runs: Sequence[Samples], level: int) -> bool:
     return sum(typical_load(run) > level for run in runs) == 1 and typical_load(runs[-1]) > level
 
 
+def load_of(sample: Sample) -> int:
+    """Return how many samples the endpoint was given at a time.
+
+    Where that is not known, how many were worked on: this is worse, since it follows from how fast they end.
+    """
+    return sample.level or sample.concurrency
+
+
 def typical_load(samples: Sequence[Sample]) -> float:
     """Return the median number of samples in flight."""
-    return median(sample.concurrency for sample in samples) if samples else 0.0
+    return median(load_of(sample) for sample in samples) if samples else 0.0
 
 
 def _rate(passes: tuple[int, int]) -> float:

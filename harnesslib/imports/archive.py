@@ -8,6 +8,7 @@ from __future__ import annotations
 import struct
 import tempfile
 import zipfile
+import zlib
 from pathlib import Path, PurePosixPath
 from typing import IO
 
@@ -20,6 +21,16 @@ MOST_MEMBERS = 200_000
 _ZSTANDARD = 93
 _KNOWN = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, _ZSTANDARD)
 _ENCRYPTED = 0x1
+_DAMAGED = (
+    zipfile.BadZipFile,
+    NotImplementedError,
+    struct.error,
+    zlib.error,
+    OSError,
+    EOFError,
+    ValueError,  # a name or a number in the list of members that can't be
+    RuntimeError,  # the member's own header says that it is encrypted
+)
 _LOCAL_HEADER = struct.Struct("<4s22xHH")
 _MOST_LINES = 1_000_000
 _NO_DELIMITER = "\x01"  # JSON can't hold it
@@ -46,7 +57,7 @@ def member(path: Path, name: str) -> bytes:
                 return _unpacked(_raw(file, info), info, path)
             with archive.open(info) as opened:
                 return _bounded(opened.read(LARGEST_BYTES + 1), info, path)
-    except (zipfile.BadZipFile, NotImplementedError, struct.error, OSError, EOFError) as error:
+    except _DAMAGED as error:
         raise DataError(f"{path}: no readable zip: {error}; cure: copy it again") from error
 
 

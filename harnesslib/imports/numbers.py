@@ -13,7 +13,10 @@ def number(value: Plain) -> float | None:
     """Return a finite number, or none for anything else."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return float(value) if math.isfinite(value) else None
+    try:
+        return float(value) if math.isfinite(value) else None
+    except OverflowError:  # an integer beyond any float
+        return None
 
 
 def unknown(value: Plain) -> str:

@@ -70,7 +70,7 @@ class ImportedResults:
             rows=rows(content, str(path)),
         )
         make_folder(self.folder)
-        write_once(self._place(digest), encode_pretty(made))
+        write_once(self._place(digest), _encoded(made, path))
         return made
 
     def files(self) -> tuple[ImportedFile, ...]:
@@ -103,6 +103,13 @@ def files_of(tool: Tool, path: Path) -> tuple[Path, ...]:
         wanted = " or ".join(_PATTERNS[tool])
         raise InputError(f"{path}: no such file, and no folder with {wanted}; check the path")
     return tuple(sorted(found))
+
+
+def _encoded(made: ImportedFile, path: Path) -> bytes:
+    try:
+        return encode_pretty(made)
+    except UnicodeEncodeError as error:
+        raise DataError(f"{path}: a name is broken Unicode: {error.reason}; cure: copy it again") from error
 
 
 def _size(path: Path) -> int:

@@ -47,7 +47,7 @@ def decode(data: bytes | str, type_: type[T], where: str) -> T:
     """
     try:
         return msgspec.json.decode(data, type=type_)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         cure = "restore the file from a backup or a generation; it is not read as empty"
         raise DataError(f"{where}: {error}; cure: {cure}") from error
 

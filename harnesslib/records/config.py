@@ -21,7 +21,8 @@ class EndpointConfig(Record):
     `simulator` names a file of simulated models (relative to the workspace): the built-in server is then
     started for the duration of a command and `base_url` stays empty. `key_env` is the *name* of an
     environment variable; keys never stand in a file. `command` is a program and its arguments for client
-    "command", which has no address.
+    "command", which has no address; it sees the environment variables that `env` and `key_env` name, beside
+    ``PATH``, ``HOME`` and the like.
     """
 
     client: ClientName = "openai_compat"
@@ -29,6 +30,7 @@ class EndpointConfig(Record):
     key_env: str = ""
     simulator: str = ""
     command: tuple[str, ...] = ()
+    env: tuple[str, ...] = ()
     concurrency: int = 4
 
     @property
@@ -94,7 +96,8 @@ class PhaseConfig(Record):
     """A class of work that is routed as one, and the suite that stands for it.
 
     `baseline` is the model the first generation starts with. `max_slowdown` is the latency guard's
-    margin: 0.2 lets a candidate's typical call take 20 % longer. `accuracy_floor` is the least served
+    margin: 0.2 lets a candidate's typical call take 20 % longer; `max_cost_increase` the same for what it
+    costs, none = no limit. `accuracy_floor` is the least served
     accuracy of a model that may serve at all. `auto_apply` says what becomes of a promoted change: "on" puts
     it in force and proves it, "propose" writes down what would be put in force, "off" only decides.
     """
@@ -103,6 +106,7 @@ class PhaseConfig(Record):
     baseline: str
     settings: Settings = Settings()
     max_slowdown: float = 0.2
+    max_cost_increase: float | None = None
     accuracy_floor: float = 0.3
     auto_apply: AutoApply = "on"
     search: SearchConfig = SearchConfig()

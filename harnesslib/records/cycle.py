@@ -67,7 +67,8 @@ class Screened(Record):
     """How a candidate did in the screen, on the cases that the baseline failed there.
 
     `gain` is what that promises for the whole suite, as a share; none without a call. `reason` says why it
-    went no further, "" for the leader; `halted` whether it was for want of sound calls or of budget.
+    went no further, "" for the leader; `halted` whether it was for want of sound calls or of budget, and
+    `passed_over` whether another one promised more: either way it has not had its trial yet.
     """
 
     phase: str
@@ -77,6 +78,7 @@ class Screened(Record):
     gain: float | None
     reason: str
     halted: bool = False
+    passed_over: bool = False
 
 
 class Selection(Record):
@@ -111,6 +113,11 @@ class Confirmation(Record):
 
     run_id: str
     phases: tuple[Confirmed, ...]
+
+    @property
+    def halted(self) -> dict[str, Confirmed]:
+        """The phases whose measurement had to stop for want of sound calls or of budget."""
+        return {one.phase: one for one in self.phases if one.ended in {"budget", "infrastructure"}}
 
     def of(self, candidate: Spec) -> Confirmed | None:
         """Return how a candidate's comparison ended, or none."""

@@ -128,9 +128,10 @@ class Comparison(Record):
 
     `effect` is the difference of served accuracy on these cases (points as a share: 0.1 = 10 points);
     `p_value` one-sided for "better", `harm_p_value` for "worse"; `generalisation` is the interval for new
-    cases of the same kind; `latency_ratio` candidate over baseline, paired by case; `restraint_e` the
-    e-value and `restraint_p_value` the exact p-value against "restraint is lower by the margin" (none where
-    the suite has no case for it); `overdispersion_p` small where runs differ more than chance.
+    cases of the same kind; `latency_ratio` and `cost_ratio` candidate over baseline, paired by case;
+    `restraint_e` the e-value and `restraint_p_value` the anytime-valid p-value against "restraint is lower by
+    the margin" (none where the suite has no case for it); `overdispersion_p` small where runs differ more
+    than chance.
     """
 
     stage: str
@@ -153,6 +154,7 @@ class Comparison(Record):
     dropped_blocks: int = 0
     restraint_p_value: float | None = None
     looks: tuple[LookResult, ...] = ()
+    cost_ratio: Estimate | None = None
 
 
 class SessionComparison(Record):

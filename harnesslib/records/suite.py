@@ -74,6 +74,11 @@ class Case(Record):
         """Whether a call is needed somewhere; a case that wants none measures restraint."""
         return any(all(alternative for alternative in turn.accept) for turn in self.turns)
 
+    @property
+    def requests(self) -> int:
+        """How many requests a perfect answer takes: each turn one, and one more after its calls."""
+        return sum(1 + any(turn.accept and turn.accept[0]) for turn in self.turns)
+
 
 class Suite(Record):
     """A versioned set of cases with its tools. `part_of` names the suite that this one is a part of."""

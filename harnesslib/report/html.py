@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
-_BIDI = re.compile(r"[\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+from harnesslib.untrusted import visible
+
 _UNIT = re.compile(r"(?<=\d) (?=%)")
 
 
@@ -58,11 +58,6 @@ def escape(text: object) -> Safe:
     if isinstance(text, Safe):
         return text
     return Safe(html.escape(_UNIT.sub("\u00a0", visible(str(text)))))  # a number keeps its unit
-
-
-def visible(text: str) -> str:
-    """Return text without control and direction characters: each becomes a replacement character."""
-    return _BIDI.sub("\ufffd", _CONTROL.sub("\ufffd", text))
 
 
 def tag(name: str, content: object = "", **attributes: str) -> Safe:

@@ -13,8 +13,9 @@ from typing import Any
 
 from harnesslib.errors import DataError
 from harnesslib.report import SECTIONS
-from harnesslib.report.html import Section, visible
+from harnesslib.report.html import Section
 from harnesslib.storage import read, write_atomic
+from harnesslib.untrusted import visible
 
 _MARK = "<report section: "
 _TEMPLATE = "index.html.j2"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import NamedTuple, TypeAlias
 
 import msgspec
 
@@ -45,6 +46,9 @@ from harnesslib.self_optimizing_policy.readmission import (
 from harnesslib.stats import intervals
 from harnesslib.stats.wording import count, p_value, points
 
+Judge: TypeAlias = Callable[
+    [Recommendation, Summary, PolicyConfig, PhaseConfig], tuple[tuple[GateResult, ...], Estimate]
+]
 AnyGate = Gate[PromotionEvidence] | Gate[WarmupEvidence] | Gate[DenialEvidence] | Gate[ReadmissionEvidence]
 
 GATES: Mapping[str, tuple[AnyGate, ...]] = {
@@ -85,13 +89,20 @@ def decide(
     phase: PhaseConfig,
     run_id: str,
     ended: str = "",
+    cached: frozenset[str] = frozenset(),
 ) -> Decision:
     """Ask every gate of the action and return the verdict.
 
     A promotion is judged on the confirmation alone: what chose a candidate says nothing about it. `ended`
-    says how its measurement ended, for the reason of a verdict that was left open.
+    says how its measurement ended, for the reason of a verdict that was left open; `cached` are the models
+    of the phase whose repeats look like copies.
     """
-    judges = {"promote": _promotion, "enable_warmup": _warmup, "deny": _denial, "allow": _readmission}
+    judges: dict[str, Judge] = {
+        "promote": partial(_promotion, cached),
+        "enable_warmup": _warmup,
+        "deny": _denial,
+        "allow": _readmission,
+    }
     judge = judges[recommendation.action]
     gates, effect = judge(recommendation, summary, policy, phase)
     return Decision(
@@ -141,14 +152,26 @@ def decide_all(
             phase=phases[proposal.phase],
             run_id=run_id,
             ended=measured.ended(proposal),
+            cached=_cached(feedback, proposal.phase),
         )
     return Decisions(run_id=run_id, decisions=tuple(decided[proposal.id] for proposal in proposals))
 
 
+def _cached(feedback: Feedback, phase: str) -> frozenset[str]:
+    found = (one for one in feedback.findings if one.phase == phase)
+    return frozenset(one.model for one in found if one.cause == "cached_replicates")
+
+
 def _promotion(
-    recommendation: Recommendation, summary: Summary, policy: PolicyConfig, phase: PhaseConfig
+    cached: frozenset[str],
+    recommendation: Recommendation,
+    summary: Summary,
+    policy: PolicyConfig,
+    phase: PhaseConfig,
 ) -> tuple[tuple[GateResult, ...], Estimate]:
-    evidence = promotion_evidence(summary, recommendation.spec, "confirm", policy=policy, phase=phase)
+    evidence = promotion_evidence(
+        summary, recommendation.spec, "confirm", policy=policy, phase=phase, cached=cached
+    )
     seen = evidence.comparison
     effect = seen.effect if seen else intervals.unmeasured("comparison", "it got no fresh calls")
     return ask_all(PROMOTION_GATES, evidence), effect

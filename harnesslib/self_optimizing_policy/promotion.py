@@ -23,7 +23,10 @@ NOT_MEASURED = "not measured"
 
 @dataclass(frozen=True)
 class PromotionEvidence:
-    """Both arms of one stage; `guard` is what the candidate was asked beside it to settle a guard."""
+    """Both arms of one stage; `guard` is what the candidate was asked beside it to settle a guard.
+
+    `cached` are the models of the phase whose repeats look like copies.
+    """
 
     comparison: Comparison | None
     candidate: SpecSummary | None
@@ -31,10 +34,17 @@ class PromotionEvidence:
     baseline: SpecSummary | None
     policy: PolicyConfig
     phase: PhaseConfig
+    cached: frozenset[str] = frozenset()
 
 
 def promotion_evidence(
-    summary: Summary, candidate: Spec, stage: str, *, policy: PolicyConfig, phase: PhaseConfig
+    summary: Summary,
+    candidate: Spec,
+    stage: str,
+    *,
+    policy: PolicyConfig,
+    phase: PhaseConfig,
+    cached: frozenset[str] = frozenset(),
 ) -> PromotionEvidence:
     """Return what a stage says about a candidate and the baseline beside it."""
     comparison = summary.comparison(candidate.id, stage)
@@ -45,6 +55,7 @@ def promotion_evidence(
         baseline=summary.spec(comparison.baseline.id, stage) if comparison else None,
         policy=policy,
         phase=phase,
+        cached=cached,
     )
 
 
@@ -186,6 +197,30 @@ def _latency(evidence: PromotionEvidence) -> Check:
     return Check(state, factor(ratio), threshold, "more cases, or a quieter endpoint")
 
 
+def _cost(evidence: PromotionEvidence) -> Check:
+    increase, seen = evidence.phase.max_cost_increase, evidence.comparison
+    ratio = seen.cost_ratio if seen else None
+    observed = factor(ratio) if ratio else NOT_MEASURED
+    if increase is None:
+        return Check("pass", observed, "no limit is set for this phase")
+    threshold = f"upper bound {AT_MOST} {TIMES}{1 + increase:.2f}"
+    if ratio is None or ratio.low is None or ratio.high is None:
+        return Check("unknown", observed, threshold, "state the prices of both models in harness.toml")
+    state = state_of(passed=ratio.high <= 1 + increase, failed=ratio.low > 1 + increase)
+    return Check(state, observed, threshold, "more cases")
+
+
+def _replicates(evidence: PromotionEvidence) -> Check:
+    threshold, seen = "no repeats that look like copies", evidence.comparison
+    settle = "turn the cache before the endpoint off, then measure again"
+    if seen is None:
+        return Check("unknown", NOT_MEASURED, threshold, "measure it")
+    copied = sorted(evidence.cached & {seen.candidate.model, seen.baseline.model})
+    if copied:
+        return Check("unknown", f"repeats of {' and '.join(copied)} look like copies", threshold, settle)
+    return Check("pass", "none", threshold)
+
+
 PROMOTION_GATES: tuple[Gate[PromotionEvidence], ...] = (
     Gate(
         name="infra_share",
@@ -249,6 +284,20 @@ PROMOTION_GATES: tuple[Gate[PromotionEvidence], ...] = (
         failing="it is slower than allowed",
         unknown="its latency is not proven to be allowed",
         check=_latency,
+    ),
+    Gate(
+        name="cost",
+        meaning="A typical case costs no more than the phase allows, beside the baseline.",
+        failing="it costs more than allowed",
+        unknown="its cost is not proven to be allowed",
+        check=_cost,
+    ),
+    Gate(
+        name="replicates",
+        meaning="Repeats are fresh answers: copies out of a cache prove nothing, however many there are.",
+        failing="its repeats look like copies",
+        unknown="repeats look like copies out of a cache",
+        check=_replicates,
     ),
 )
 

@@ -53,7 +53,7 @@ def load_world(path: Path | str) -> SimulatedWorld:
         raw = tomllib.loads(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(f"{where}: can't be read: {error.strerror}; cure: give a world file") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{where}: not TOML: {error}; cure: correct the file at that place") from error
     models = _tables(raw.get("models"), f"{where}: models")
     world = _convert({**raw, "models": ()}, SimulatedWorld, where)

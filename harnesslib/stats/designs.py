@@ -23,7 +23,7 @@ PRIOR = 0.3
 """Half a case's worth of doubt about a baseline seen a few times: Beta(PRIOR, PRIOR) around its chance."""
 SMALLEST_GAIN = 0.10
 """The designs below are for this gain; others are derived from them."""
-ENOUGH_CALLS = 200
+ENOUGH_CALLS = 210
 """So many calls of an arm see a gain of 10 points, however many cases share them."""
 MOST_STAGES = 8
 """More would cost a small suite more calls than a question of 10 points is worth."""
@@ -169,8 +169,8 @@ def confirm_design(cases: int, smallest_gain: float = 0.10, *, candidates: int =
 
     Notes
     -----
-    Source: search by simulation, `./run bench decision_efficiency` shows the result. The number of later
-    stages makes up for few cases: some 200 calls of an arm are enough to see 10 points.
+    Source: search by simulation; `python benchmarks/decision_efficiency.py` shows the result. The number of
+    later stages makes up for few cases: some 210 calls of an arm are enough to see 10 points.
     """
     base = next(design for most, design in _CONFIRM if cases < most)
     scale = SMALLEST_GAIN / smallest_gain
@@ -206,7 +206,7 @@ _MIDDLE = Design(
     rho=0.7,
     screen_rounds=(1, 1),
     screen_keep=(0.25, 0.0),
-    go=0.03,
+    go=0.02,
 )
 _SMALL = _MIDDLE._replace(
     futility=0.04,
@@ -216,8 +216,17 @@ _SMALL = _MIDDLE._replace(
     screen_keep=(0.25, 0.25, 0.0),
     go=0.02,
 )
-_LARGE = _MIDDLE._replace(smallest_gain=0.08, screen_keep=(0.34, 0.0), screen_cases=60)
+_LARGE = _MIDDLE._replace(
+    futility_looks=(1,),
+    futility=0.05,
+    smallest_gain=0.08,
+    screen_keep=(0.34, 0.0),
+    go=0.03,
+    screen_cases=60,
+)
 _VERY_LARGE = _MIDDLE._replace(
+    futility_looks=(1,),
+    futility=0.05,
     smallest_gain=0.05,
     screen_rounds=(1, 1, 2),
     screen_keep=(0.34, 0.34, 0.0),
@@ -227,7 +236,8 @@ _VERY_LARGE = _MIDDLE._replace(
 _CONFIRM = ((24, _SMALL), (60, _MIDDLE), (120, _LARGE), (math.inf, _VERY_LARGE))
 """For fewer cases than the number: how a gain of 10 points is found."""
 _VERIFY = (
-    (10, (5, 4, 0.10)),
+    (10, (6, 5, 0.10)),
+    (16, (5, 4, 0.10)),
     (24, (4, 4, 0.10)),
     (40, (3, 2, 0.10)),
     (120, (2, 2, 0.05)),

@@ -28,28 +28,44 @@ def fewest_calls(
     sequential, even one that knows the truth it has to prove. "Same share" asks all cases and both arms
     equally often; the best shares are found by multiplicative weights, and belong to a rule that knows them.
     """
+    return _fewest(baseline, candidate, gain=0.0, needed=_divergence(np.array(power), np.array(alpha)))
+
+
+def fewest_calls_to_stop(
+    baseline: Floats, gain: float, *, alpha: float = 0.05, power: float = 0.8
+) -> tuple[Floats, Floats]:
+    """Return the least expected calls to find that an equal candidate is not better by `gain`.
+
+    Notes
+    -----
+    Source: as `fewest_calls`, with the nearest world that has the gain.
+    """
+    return _fewest(baseline, baseline, gain=gain, needed=_divergence(np.array(alpha), np.array(power)))
+
+
+def _fewest(baseline: Floats, candidate: Floats, *, gain: float, needed: Floats) -> tuple[Floats, Floats]:
+    cases = candidate.shape[1]
     truth = np.concatenate([candidate, baseline], axis=1)
-    side = np.repeat([1.0, -1.0], candidate.shape[1])
+    side = np.repeat([1.0, -1.0], cases) * (-1 if gain else 1)
     shares = np.full(truth.shape, 1 / truth.shape[1])
-    equal, parts = _information(truth, side, shares)
+    equal, parts = _information(truth, side, shares, -gain * cases)
     best = equal
     for turn in range(1, ROUNDS + 1):
         shares = shares * np.exp(2 / math.sqrt(turn) * parts / parts.max(axis=1, keepdims=True))
         shares /= shares.sum(axis=1, keepdims=True)
-        information, parts = _information(truth, side, shares)
+        information, parts = _information(truth, side, shares, -gain * cases)
         best = np.maximum(best, information)
-    needed = _divergence(np.array(power), np.array(alpha))
     return needed / equal, needed / best
 
 
-def _information(truth: Floats, side: Floats, shares: Floats) -> tuple[Floats, Floats]:
-    """Return a call's information against the nearest world without gain, and what each cell gives to it."""
+def _information(truth: Floats, side: Floats, shares: Floats, target: float) -> tuple[Floats, Floats]:
+    """Return a call's information against the nearest other world, and what each cell gives to it."""
     low, high = np.full((len(truth), 1), 1e-9), np.full((len(truth), 1), 1e6)
     for _ in range(80):
         pull = np.sqrt(low * high)
         nearest = _moved(truth, side * pull / shares)
-        gained = np.sum(side * nearest, axis=1, keepdims=True) > 0
-        low, high = np.where(gained, pull, low), np.where(gained, high, pull)
+        short = np.sum(side * nearest, axis=1, keepdims=True) > target
+        low, high = np.where(short, pull, low), np.where(short, high, pull)
     parts = _divergence(truth, nearest)
     return np.sum(shares * parts, axis=1), parts
 

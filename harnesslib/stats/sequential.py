@@ -28,7 +28,7 @@ EDGE = 0.15
 """Chances of cases are thought to be Beta(EDGE, EDGE) before any call."""
 
 
-LUCK = 0.85
+LUCK = 0.8
 """Share of the bias of a crossing that is taken off a credited gain."""
 
 _WEIGHTED = "weighted stages, smoothed standard error"

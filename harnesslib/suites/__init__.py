@@ -6,6 +6,7 @@ import difflib
 import json
 import re
 import tomllib
+from collections import Counter
 from importlib import resources
 from importlib.resources.abc import Traversable
 from itertools import chain, zip_longest
@@ -136,6 +137,7 @@ def _parsed(text: str, ending: str, where: str) -> object:
     try:
         if ending == ".toml":
             return tomllib.loads(text)
+        msgspec.json.decode(text)  # refuses half a character, which no record could hold
         return json.loads(text, object_pairs_hook=_without_duplicates)
     except (ValueError, RecursionError) as error:
         kind = ending.removeprefix(".").upper()
@@ -145,9 +147,8 @@ def _parsed(text: str, ending: str, where: str) -> object:
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = sorted({name for name in names if names.count(name) > 1})
-        raise ValueError(f"the key {twice[0]!r} stands twice in one object")
+        twice = min(name for name, times in Counter(name for name, _ in pairs).items() if times > 1)
+        raise ValueError(f"the key {twice!r} stands twice in one object")
     return found
 
 

@@ -46,6 +46,7 @@ def compare(
     asked = [cases.get(case_id, []) + more.get(case_id, []) for case_id in sorted(cases.keys() | more.keys())]
     unwanted = _arms(blocks for blocks in asked if blocks and not blocks[0][0].wants_call)
     log_ratios = [ratio for ratio in map(_log_ratio, asked) if ratio is not None]
+    costs = [ratio for ratio in map(_log_cost_ratio, asked) if ratio is not None]
     differences = _differences(unwanted.cases)
     e_value = guards.non_inferiority_e(differences, policy.restraint_margin) if differences else None
     looked = rounds.look(stage, cases, policy) if stage in rounds.IN_ROUNDS else None
@@ -70,6 +71,7 @@ def compare(
         overdispersion_p=_overdispersion(valid),
         dropped_blocks=dropped + lost_more,
         looks=looked.looks if looked else (),
+        cost_ratio=latency.ratio(costs, level=1 - 2 * policy.alpha) if costs else None,
     )
 
 
@@ -113,10 +115,20 @@ def _differences(cases: Sequence[Sequence[Block]]) -> list[int]:
 
 
 def _log_ratio(blocks: Sequence[Block]) -> float | None:
-    """Return the mean log ratio of a case's times over the blocks that both arms answered."""
-    times = [(answer_time(mine), answer_time(theirs)) for mine, theirs in blocks]
+    """Return the mean log ratio of a case's times over the blocks that both arms passed.
+
+    A conversation that went wrong may have been a short one: to compare it would punish who gets to the end.
+    """
+    both = [block for block in blocks if block[0].outcome == block[1].outcome == "pass"]
+    times = [(answer_time(mine), answer_time(theirs)) for mine, theirs in both]
     ratios = [np.log(mine / theirs) for mine, theirs in times if mine is not None and theirs is not None]
     return float(np.mean(ratios)) if ratios else None
+
+
+def _log_cost_ratio(blocks: Sequence[Block]) -> float | None:
+    """Return the log ratio of what a case cost in both arms; none where that is not known, or nothing."""
+    known = [(mine.cost, theirs.cost) for mine, theirs in blocks if mine.cost and theirs.cost]
+    return float(np.log(sum(a for a, _ in known) / sum(b for _, b in known))) if known else None
 
 
 def _overdispersion(cases: Sequence[Sequence[Block]]) -> float | None:

@@ -85,7 +85,14 @@ def look(stage: str, cases: Mapping[str, Sequence[Block]], policy: PolicyConfig)
         _result(number, _sum(counted[: number + 1]), seen.get(number), design) for number in range(rounds)
     )
     p = tested[-1].p if tested else None
-    return Looked(results, p, sequential.weighted_effect(stages))
+    return Looked(results, p, _effect(stage, stages, tested))
+
+
+def _effect(stage: str, stages: Sequence[sequential.Stage], tested: Sequence[sequential.Look]) -> Estimate:
+    """Return the effect; of a verification that crossed the one to be credited, less the luck of crossing."""
+    if stage == "verify" and tested and tested[-1].crossed:
+        return sequential.credited_effect(stages, tested[-1])
+    return sequential.weighted_effect(stages)
 
 
 def totals(cases: Mapping[str, Sequence[Block]]) -> tuple[Counts, Counts, Counts]:

@@ -41,8 +41,10 @@ def broken_first(times: int):
     def answer(request):
         seen.append(request.seed)
         if len(seen) <= times:
-            return reply(text="{", malformed="torn", input_tokens=10, output_tokens=2)
-        return msgspec.structs.replace(right_answer(request), input_tokens=10, output_tokens=2)
+            return reply(text="{", malformed="torn", latency_s=0.02, input_tokens=10, output_tokens=2)
+        return msgspec.structs.replace(
+            right_answer(request), latency_s=0.02, input_tokens=10, output_tokens=2
+        )
 
     return answer, seen
 
@@ -58,7 +60,7 @@ def test_with_it_another_seed_is_asked_and_all_answers_count_in_time_and_tokens(
     found, _ = sample(answer, retries=2, retry_malformed=True)
     assert ("pass", 3) == (found.outcome, found.attempts)
     assert 3 == len(set(seen[:3]))
-    assert found.latency_s == pytest.approx(0.01 * found.requests)
+    assert found.latency_s == pytest.approx(0.02 * found.requests)
     assert (10 * found.requests, 2 * found.requests) == (found.input_tokens, found.output_tokens)
 
 

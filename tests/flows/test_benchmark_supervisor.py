@@ -68,7 +68,8 @@ def spec(model: str, phase: str = "atomic") -> Spec:
 def make_plan(seed: int = 11) -> Plan:
     phases = tuple(
         PhasePlan(
-            phase=phase, suite=phase, suite_version="1", suite_hash="", baseline=spec("base", phase),
+            phase=phase, suite=phase, suite_version="1", suite_hash=SUITES[phase].content_hash,
+            baseline=spec("base", phase),
             candidates=(spec("one", phase), spec("two", phase)), skipped=(), search_cases=5, holdout_cases=5,
             smallest_effect=None,
         )

@@ -131,7 +131,7 @@ def test_candidates_are_asked_only_what_the_baseline_failed():
 
 
 def test_where_nothing_can_be_gained_nobody_is_asked_but_for_a_few_lots():
-    field = Field(base=always, better=always)
+    field = Field(base=always, better=always, other=always)
     (found,) = screen(field.plan, field.effects)
     assert (None, ()) == (found.leader, found.headroom)
     assert "base passed every case: nothing to gain" == found.screened[0].reason
@@ -139,8 +139,15 @@ def test_where_nothing_can_be_gained_nobody_is_asked_but_for_a_few_lots():
     assert 6 == len(field.samples("probe", "better"))
 
 
+def test_a_single_candidate_of_a_small_suite_is_confirmed_at_once():
+    field = Field(base=knows(0.6), better=always)
+    (found,) = screen(field.plan, field.effects)
+    assert "better" == found.leader.model
+    assert () == field.effects.runs.samples("r")
+
+
 def test_a_hopeless_candidate_is_asked_enough_cases_by_lot_to_say_so():
-    field = Field(base=knows(0.6), weak=lambda _: False)
+    field = Field(base=knows(0.6), weak=lambda _: False, other=knows(0.6))
     screen(field.plan, field.effects)
     probed = field.samples("probe", "weak")
     assert 24 == len(probed)

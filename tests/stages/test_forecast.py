@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from harnesslib import planning, routing
-from harnesslib.forecast import forecast, rates_of, sweep_requests
+from harnesslib.forecast import forecast, rates_of
 from harnesslib.records import EndpointConfig, Rate
 from harnesslib.testing import EPOCH, tiny_harness, tiny_suite
 
@@ -39,7 +39,7 @@ def made(*rates, config=HARNESS):
 
 def test_a_sweep_asks_twice_where_a_call_is_wanted():
     # 8 search cases, of which every fourth wants no call.
-    assert 6 * 2 + 2 == sweep_requests(SUITE.part("search"))
+    assert 6 * 2 + 2 == sum(case.requests for case in SUITE.part("search"))
 
 
 def test_what_was_never_measured_is_unknown_and_not_free():

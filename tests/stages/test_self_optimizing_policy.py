@@ -24,6 +24,8 @@ PROMOTION = (
     "restraint",
     "accuracy_floor",
     "latency",
+    "cost",
+    "replicates",
 )
 REPLACED = msgspec.structs.replace
 
@@ -168,6 +170,30 @@ def test_latency_is_judged_by_its_bounds_and_not_by_its_point(demo) -> None:
         ratio = REPLACED(demo.summary.comparisons[0].latency_ratio, value=1.15, low=low, high=high)
         again = decided_again(demo, "atomic-promote-sprinter", latency_ratio=ratio)
         assert gate(again, "latency").verdict == expected
+
+
+def test_cost_is_judged_only_where_a_limit_is_set(demo) -> None:
+    name, ratio = "atomic-promote-sprinter", demo.summary.comparisons[0].latency_ratio
+    limited = PhaseConfig(suite="atomic", baseline="steady", max_cost_increase=0.5)
+    for low, high, expected in ((1.0, 1.5, "pass"), (1.2, 1.6, "unknown"), (1.51, 1.7, "fail")):
+        dear = REPLACED(ratio, value=1.5, low=low, high=high)
+        assert gate(decided_again(demo, name, cost_ratio=dear, phase=limited), "cost").verdict == expected
+        assert gate(decided_again(demo, name, cost_ratio=dear), "cost").verdict == "pass"
+    unknown = gate(decided_again(demo, name, cost_ratio=None, phase=limited), "cost")
+    assert ("unknown", "state the prices of both models in harness.toml") == (unknown.verdict, unknown.settle)
+
+
+def test_repeats_that_look_cached_hold_whoever_gave_them(demo, phases) -> None:
+    measured = demo.bench.measured(demo.leaders)
+    for model in ("steady", "sprinter"):
+        copies = REPLACED(demo.feedback.findings[0], cause="cached_replicates", phase="atomic", model=model)
+        feedback = REPLACED(demo.feedback, findings=(copies,))
+        made = decide_all(feedback, demo.summary, measured, policy=POLICY, phases=phases)
+        verdicts = {item.recommendation.id: item.verdict for item in made.decisions}
+        assert ("HOLD", "PROMOTE") == (
+            verdicts["atomic-promote-sprinter"],
+            verdicts["extended-promote-better"],
+        )
 
 
 def test_restraint_needs_a_floor_and_no_loss(demo) -> None:

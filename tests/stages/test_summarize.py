@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 
 import msgspec
 import numpy as np
@@ -148,14 +149,16 @@ def test_latency_is_that_of_answers_and_cold_ones_are_left_out(two_arms) -> None
     assert max(item.latency_p95_s.value for item in seen) < 1
 
 
-def test_the_latency_ratio_is_paired_by_case(two_arms) -> None:
+def test_the_latency_ratio_is_paired_by_case_over_answers_that_both_got_right(two_arms) -> None:
     doubled = [
         msgspec.structs.replace(s, latency_s=(2 if s.model == "sprinter" else 1) * (1 + int(s.case_id[-2:])))
         for s in two_arms.samples
     ]
+    right = [s for s in doubled if s.outcome == "pass"]
     seen = summary_of(two_arms, doubled, [two_arms.pair]).comparisons[0].latency_ratio
     assert (2.0, 2.0, 2.0) == pytest.approx((seen.value, seen.low, seen.high))
-    assert seen.n == 24
+    asked = Counter((s.case_id, s.repeat) for s in right)
+    assert len({case for (case, _), arms in asked.items() if arms == 2}) == seen.n
 
 
 def test_sessions_are_paired_even_where_the_arms_are_numbered_apart(bench, spec_of) -> None:

@@ -122,7 +122,8 @@ def verifications(records: CycleRecords) -> tuple[VerificationRow, ...]:
 
 def stages_behind(recommendation: Recommendation) -> tuple[str, ...]:
     """Return the stages that a kind of change is judged on, the decisive one first."""
-    return ("sessions",) if recommendation.action == "enable_warmup" else ("confirm", "screen")
+    decisive = {"enable_warmup": ("sessions",), "deny": ("probe", "confirm", "screen")}
+    return decisive.get(recommendation.action, ("confirm", "screen"))
 
 
 def _row(records: CycleRecords, decision: Decision, proofs: dict[str, Verification]) -> DecisionRow:

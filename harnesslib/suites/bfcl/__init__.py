@@ -137,7 +137,9 @@ def _rows(path: Path, type_: type[T]) -> Iterator[T]:
     for number, line in enumerate(text.split("\n"), start=1):
         if line.strip():
             try:
-                yield msgspec.convert(json.loads(line, parse_constant=_no_constant), type_)
+                value = json.loads(line, parse_constant=_no_constant)
+                msgspec.json.decode(line)  # refuses half a character, which no record could hold
+                yield msgspec.convert(value, type_)
             except (ValueError, RecursionError, msgspec.ValidationError) as error:
                 raise InputError(f"{path}, line {number}: {error}; {_CURE}") from error
 
