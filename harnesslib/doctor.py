@@ -120,7 +120,13 @@ def _processes(place: Workspace) -> Check:
 
 
 def _fit(place: Workspace) -> Check:
-    found = routing.mismatches(place.config.routing(), place.config.harness())
+    config = place.config.routing()
+    learned = {(rule.model, rule.phase) for rule in config.rules if rule.source != "init"}
+    found = [
+        each
+        for each in routing.mismatches(config, place.config.harness())
+        if each.kind != "settings_differ" or (each.model, each.phase) not in learned
+    ]
     if not found:
         return Check(name="config", state="good", finding="harness.toml and the rules fit together")
     unusable = any(each.kind in routing.UNUSABLE for each in found)

@@ -35,7 +35,8 @@ def workspace(tmp_path_factory):
     world = re.sub(r"latency_s = .*\n", "", DEMO_WORLD.read_text())
     world = re.sub(r'(id = ".*"\n)', r"\1latency_s = 0.004\n", world)
     toml = files("harnesslib.cli").joinpath("demo_harness.toml").read_text()
-    toml = toml.replace("{ timeout_s = 0.4 }", "{ timeout_s = 5.0, warmup = true }")
+    assert "{ timeout_s = 0.3 }" in toml
+    toml = toml.replace("{ timeout_s = 0.3 }", "{ timeout_s = 5.0, warmup = true }")
     Workspace(folder).initialise(toml, {"simulated_models.toml": world})
     return folder
 

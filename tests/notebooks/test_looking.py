@@ -164,8 +164,8 @@ def test_the_panel_follows_a_person_and_shows_its_choice_on_paper():
     explorer = hl.explore(EXAMPLE, hl.load_cycles(EXAMPLE)["run_id"].iloc[0])
     shown = explorer.panel()
     verdict, decision, case, sample, text = shown.children
-    verdict.value = "REJECT"
-    assert "REJECT" == explorer.decision["verdict"]
+    verdict.value = "HOLD"
+    assert "HOLD" == explorer.decision["verdict"]
     assert explorer.decision["decision_id"] == decision.value
     case.value = case.options[2][1]
     assert explorer.case == case.value

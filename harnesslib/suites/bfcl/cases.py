@@ -76,7 +76,10 @@ def _case(question: BfclQuestion, tools: Tools, split: Split) -> Case:
     if question.kind == "calls" and not question.answers:
         raise CannotBeAskedError("has no answer")
     offered = tools.of(question)
-    by_name = {function.get("name"): tool for function, tool in zip(question.functions, offered, strict=True)}
+    names = [function.get("name") for function in question.functions]
+    if not all(isinstance(name, str) for name in names):
+        raise CannotBeAskedError("has a function whose name is no text")
+    by_name = dict(zip(names, offered, strict=True))
     accepted = []
     for answer in question.answers:
         name, arguments = next(iter(answer.items()))
