@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from harnesslib.records import DriftPoint, Finding, PhaseDrift, Summary
-
-ALLOWANCE = 0.5
-"""Standard deviations that a run may be off without adding to the sum."""
-
-ALARM = 5.0
-"""Sum at which a baseline has moved."""
+from harnesslib.stats.drift import LIMIT as ALARM
+from harnesslib.stats.drift import cusum, shift
 
 LONGEST_REFERENCE = 30
 LIKE_THE_REFERENCE = 3.0
@@ -118,34 +113,32 @@ def _followed(points: Sequence[DriftPoint]) -> _Seen:
     measured = [point for point in points if point.cases]
     reference, compared = measured[:1], tuple[DriftPoint, ...]()
     z: float | None = None
-    lower = upper = 0.0
+    followed: list[float] = []
     for point in measured[1:]:
         compared = tuple(reference)
         z = _z(point.cases, [one.cases for one in compared])
         if z is None:
             continue
-        lower, upper = max(0.0, lower - z - ALLOWANCE), max(0.0, upper + z - ALLOWANCE)
+        followed.append(z)
         if abs(z) <= LIKE_THE_REFERENCE and len(reference) < LONGEST_REFERENCE:
             reference.append(point)
+    sums = cusum(followed)
+    lower, upper = (side[-1] if side else 0.0 for side in (sums.lower, sums.upper))
     return _Seen(z, lower, upper, compared)
 
 
 def _z(now: Counts, before: Sequence[Counts]) -> float | None:
     """Return how many standard deviations the passes are off; none without a common case."""
-    off = variance = 0.0
-    common = 0
-    for case_id, (passes, calls) in now.items():
-        earlier = sum(one[case_id][1] for one in before if case_id in one)
-        if not earlier:
-            continue
-        common += 1
-        passed = passes + sum(one[case_id][0] for one in before if case_id in one)
-        total = calls + earlier
-        off += passes - calls * passed / total
-        variance += calls * earlier * passed * (total - passed) / (total * total * max(1, total - 1))
+    common = sorted(now.keys() & {case_id for one in before for case_id in one})
     if not common:
         return None
-    return off / math.sqrt(variance) if variance else 0.0
+    earlier = [[one.get(case_id, (0, 0)) for one in before] for case_id in common]
+    return shift(
+        [now[case_id][0] for case_id in common],
+        [now[case_id][1] for case_id in common],
+        [sum(passes for passes, _ in pairs) for pairs in earlier],
+        [sum(calls for _, calls in pairs) for pairs in earlier],
+    ).statistic
 
 
 def _headline(model: str, seen: _Seen, *, digest_changed: bool) -> str:

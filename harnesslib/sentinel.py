@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import msgspec
 
+from harnesslib.benchmark_supervisor import measure
+from harnesslib.benchmark_supervisor.layout import Block, arms, assignments
 from harnesslib.cycle_history import watch_baselines
 from harnesslib.cycle_planning import plan_cycle, usable_routing
 from harnesslib.errors import HarnessError
-from harnesslib.executors.bench import Bench, opened
-from harnesslib.executors.local import complete
 from harnesslib.ports import Effects
 from harnesslib.records import Assignment, Drift, HarnessConfig, Manifest, PhasePlan, Plan
 from harnesslib.run_benchmark import sample_seed
@@ -59,12 +57,8 @@ def run_sentinel(effects: Effects, manifest: Manifest) -> Drift:
 def _drift(effects: Effects, config: HarnessConfig, plan: Plan) -> Drift:
     run_id = plan.run_id
     effects.runs.put(run_id, "plan", plan)
-    assignments = _assignments(plan, effects)
     specs = {phase.baseline.id: phase.baseline for phase in plan.phases}
-    with opened(tuple(specs.values()), effects, run_id=run_id, state="sentinel") as bench:
-        complete(_measure(bench, assignments))
-    bench.check()
-    samples = bench.samples(assignments)
+    samples = measure(_assignments(plan, effects), effects, run_id=run_id, state="sentinel")
     summary = summarize(samples, specs, (), run_id=run_id, leaders={}, policy=config.policy)
     effects.runs.put(run_id, "summary", summary)
     drift = watch_baselines(effects, plan, summary)
@@ -94,25 +88,19 @@ def _alone(phase: PhasePlan) -> PhasePlan:
 def _assignments(plan: Plan, effects: Effects) -> tuple[Assignment, ...]:
     """Return all cases of all phases, mixed, sweep after sweep."""
     jobs = [
-        Assignment(
-            stage="screen",
-            spec=phase.baseline,
-            case_id=case.id,
-            repeat=sweep,
-            position=0,
-            seed=sample_seed(plan.seed, "screen", phase.phase, case.id, sweep, 0),
-            requested_model=phase.baseline.model,
-        )
-        for sweep in range(SWEEPS)
+        job
         for phase in plan.phases
-        for case in effects.suites[phase.suite].part("search")
+        for job in assignments(
+            [
+                Block(case, sweep, arms(phase.baseline))
+                for sweep in range(SWEEPS)
+                for case in effects.suites[phase.suite].part("search")
+            ],
+            seed=plan.seed,
+            stage="screen",
+        )
     ]
     return tuple(sorted(jobs, key=lambda job: (job.repeat, sample_seed(job.seed, "order"))))
-
-
-async def _measure(bench: Bench, assignments: Sequence[Assignment]) -> None:
-    async with bench.connected():
-        await bench.take_all(assignments)
 
 
 def _seal(effects: Effects, manifest: Manifest, drift: Drift) -> None:

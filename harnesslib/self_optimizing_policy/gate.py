@@ -16,6 +16,7 @@ State = Literal["pass", "fail", "unknown"]
 
 AT_MOST = "\N{LESS-THAN OR EQUAL TO}"
 AT_LEAST = "\N{GREATER-THAN OR EQUAL TO}"
+NOT_MEASURED = "not measured"
 SOUNDNESS = "infra_share"
 """The gate without which no other one counts."""
 

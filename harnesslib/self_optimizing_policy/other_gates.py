@@ -13,20 +13,31 @@ from harnesslib.records import (
     SpecSummary,
     Summary,
 )
-from harnesslib.self_optimizing_policy.counts import counts, infra_share, summaries_of
-from harnesslib.self_optimizing_policy.gate import AT_LEAST, AT_MOST, LEVEL, Check, Gate, state_of
+from harnesslib.self_optimizing_policy.checks import (
+    above_floor,
+    enough_calls,
+    enough_calls_gate,
+    few_errors,
+    few_errors_gate,
+)
+from harnesslib.self_optimizing_policy.counts import counts, summaries_of
+from harnesslib.self_optimizing_policy.gate import (
+    AT_LEAST,
+    AT_MOST,
+    LEVEL,
+    NOT_MEASURED,
+    Check,
+    Gate,
+    state_of,
+)
 from harnesslib.stats import intervals
 from harnesslib.stats.wording import count, p_value, percent, points
 
-NOT_MEASURED = "not measured"
 LONGEST_WARMUP_S = 300.0
 """A warm-up that takes longer than this is no cure."""
 
 TOLERATED_TIMEOUTS = 0.1
 """Share of first calls that may still time out after a warm-up."""
-
-FEWEST_CALLS = 10
-"""Calls without which nobody is denied: 0 of 10 bounds a share by 26 %."""
 
 
 @dataclass(frozen=True)
@@ -70,11 +81,7 @@ def denial_evidence(
 
 def _infra_share(evidence: WarmupEvidence | DenialEvidence) -> Check:
     arms = evidence.arms if isinstance(evidence, WarmupEvidence) else evidence.denied
-    limit, seen = evidence.policy.max_infra_share, infra_share(arms)
-    threshold, settle = f"{AT_MOST} {percent(limit)}", "mend the endpoint, then run the cycle again"
-    if seen is None:
-        return Check("unknown", NOT_MEASURED, threshold, settle)
-    return Check(state_of(passed=seen <= limit, failed=False), percent(seen), threshold, settle)
+    return few_errors(arms, evidence.policy)
 
 
 def _min_sessions(evidence: WarmupEvidence) -> Check:
@@ -119,10 +126,7 @@ def _load(evidence: WarmupEvidence) -> Check:
 
 
 def _enough_calls(evidence: DenialEvidence) -> Check:
-    seen = counts(evidence.denied, wants_call=True).calls
-    threshold = f"{AT_LEAST} {FEWEST_CALLS} valid calls where one is wanted"
-    state = state_of(passed=seen >= FEWEST_CALLS, failed=False)
-    return Check(state, count(seen, "valid call"), threshold, "more repeats")
+    return enough_calls(counts(evidence.denied, wants_call=True), "more repeats")
 
 
 def _capability(evidence: DenialEvidence) -> Check:
@@ -135,22 +139,17 @@ def _capability(evidence: DenialEvidence) -> Check:
 
 
 def _fallback(evidence: DenialEvidence) -> Check:
-    floor, seen = evidence.phase.accuracy_floor, counts(evidence.fallback, wants_call=True)
-    threshold = f"fallback's lower bound {AT_LEAST} {percent(floor)} where a call is wanted"
-    if not seen.calls:
-        return Check("unknown", NOT_MEASURED, threshold, "measure the fallback")
-    state = state_of(passed=seen.low >= floor, failed=seen.high < floor)
-    return Check(state, seen.said(), threshold, "more repeats")
+    return above_floor(
+        counts(evidence.fallback, wants_call=True),
+        evidence.phase.accuracy_floor,
+        measure="measure the fallback",
+        settle="more repeats",
+        whose="fallback's ",
+    )
 
 
 WARMUP_GATES: tuple[Gate[WarmupEvidence], ...] = (
-    Gate(
-        name="infra_share",
-        meaning="So few infrastructure errors that the rest can be judged.",
-        failing="too many calls ended in infrastructure errors",
-        unknown="too many calls ended in infrastructure errors",
-        check=_infra_share,
-    ),
+    few_errors_gate(_infra_share),
     Gate(
         name="min_sessions",
         meaning="Enough sessions for their p-value to get below alpha at all.",
@@ -175,20 +174,8 @@ WARMUP_GATES: tuple[Gate[WarmupEvidence], ...] = (
 )
 
 DENIAL_GATES: tuple[Gate[DenialEvidence], ...] = (
-    Gate(
-        name="infra_share",
-        meaning="So few infrastructure errors that the rest can be judged.",
-        failing="too many calls ended in infrastructure errors",
-        unknown="too many calls ended in infrastructure errors",
-        check=_infra_share,
-    ),
-    Gate(
-        name="min_samples",
-        meaning="Enough valid calls where a call is wanted.",
-        failing="there are too few valid calls",
-        unknown="there are too few valid calls",
-        check=_enough_calls,
-    ),
+    few_errors_gate(_infra_share),
+    enough_calls_gate(_enough_calls),
     Gate(
         name="capability",
         meaning="Even the upper bound of its accuracy lies below the least that may serve.",

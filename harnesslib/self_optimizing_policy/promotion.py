@@ -6,8 +6,17 @@ from collections import defaultdict
 from dataclasses import dataclass
 
 from harnesslib.records import Comparison, GateResult, PhaseConfig, PolicyConfig, Spec, SpecSummary, Summary
+from harnesslib.self_optimizing_policy.checks import above_floor
 from harnesslib.self_optimizing_policy.counts import counts
-from harnesslib.self_optimizing_policy.gate import AT_LEAST, AT_MOST, Check, Gate, ask_all, state_of
+from harnesslib.self_optimizing_policy.gate import (
+    AT_LEAST,
+    AT_MOST,
+    NOT_MEASURED,
+    Check,
+    Gate,
+    ask_all,
+    state_of,
+)
 from harnesslib.stats import paired
 from harnesslib.stats.power import smallest_effect
 from harnesslib.stats.wording import TIMES, count, factor, p_value, percent, points, signed
@@ -17,8 +26,6 @@ UNSTABLE = 0.01
 
 LARGEST_LOSS = 0.05
 """Loss of accuracy that a promotion must exclude."""
-
-NOT_MEASURED = "not measured"
 
 
 @dataclass(frozen=True)
@@ -177,13 +184,12 @@ def _restraint(evidence: PromotionEvidence) -> Check:
 
 
 def _accuracy_floor(evidence: PromotionEvidence) -> Check:
-    floor = evidence.phase.accuracy_floor
-    threshold = f"lower bound {AT_LEAST} {percent(floor)} where a call is wanted"
-    mine = counts([evidence.candidate] if evidence.candidate else [], wants_call=True)
-    if mine.calls == 0:
-        return Check("unknown", NOT_MEASURED, threshold, "add cases that want a call to the suite")
-    state = state_of(passed=mine.low >= floor, failed=mine.high < floor)
-    return Check(state, mine.said(), threshold, "more repeats")
+    return above_floor(
+        counts([evidence.candidate] if evidence.candidate else [], wants_call=True),
+        evidence.phase.accuracy_floor,
+        measure="add cases that want a call to the suite",
+        settle="more repeats",
+    )
 
 
 def _latency(evidence: PromotionEvidence) -> Check:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from harnesslib.records import Decision, PhaseConfig, PolicyConfig, Recommendation, SpecSummary, Summary
-from harnesslib.self_optimizing_policy.counts import ORDINARY, Counts, counts, infra_share
-from harnesslib.self_optimizing_policy.gate import AT_LEAST, AT_MOST, Check, Gate, state_of
-from harnesslib.stats.wording import count, percent
-
-NOT_MEASURED = "not measured"
-FEWEST_CALLS = 10
-"""Calls without which nobody is allowed again: 10 of 10 bound a share by 74 %."""
+from harnesslib.self_optimizing_policy.checks import (
+    above_floor,
+    enough_calls,
+    enough_calls_gate,
+    few_errors,
+    few_errors_gate,
+)
+from harnesslib.self_optimizing_policy.counts import ORDINARY, Counts, counts
+from harnesslib.self_optimizing_policy.gate import Check, Gate
 
 
 @dataclass(frozen=True)
@@ -50,44 +52,21 @@ def readmitted(decision: Decision, summary: Summary, phase: PhaseConfig) -> tupl
 
 
 def _infra_share(evidence: ReadmissionEvidence) -> Check:
-    limit, seen = evidence.policy.max_infra_share, infra_share(evidence.arms)
-    threshold, settle = f"{AT_MOST} {percent(limit)}", "mend the endpoint, then run the cycle again"
-    if seen is None:
-        return Check("unknown", NOT_MEASURED, threshold, settle)
-    return Check(state_of(passed=seen <= limit, failed=False), percent(seen), threshold, settle)
+    return few_errors(evidence.arms, evidence.policy)
 
 
 def _enough_calls(evidence: ReadmissionEvidence) -> Check:
-    seen = evidence.calls.calls
-    threshold = f"{AT_LEAST} {FEWEST_CALLS} valid calls where one is wanted"
-    state = state_of(passed=seen >= FEWEST_CALLS, failed=False)
-    return Check(state, count(seen, "valid call"), threshold, "wait for the next cycle, or add cases")
+    return enough_calls(evidence.calls, "wait for the next cycle, or add cases")
 
 
 def _able(evidence: ReadmissionEvidence) -> Check:
-    floor, seen = evidence.phase.accuracy_floor, evidence.calls
-    threshold = f"lower bound {AT_LEAST} {percent(floor)} where a call is wanted"
-    if not seen.calls:
-        return Check("unknown", NOT_MEASURED, threshold, "measure it")
-    state = state_of(passed=seen.low >= floor, failed=seen.high < floor)
-    return Check(state, seen.said(), threshold, "more calls")
+    floor = evidence.phase.accuracy_floor
+    return above_floor(evidence.calls, floor, measure="measure it", settle="more calls")
 
 
 READMISSION_GATES: tuple[Gate[ReadmissionEvidence], ...] = (
-    Gate(
-        name="infra_share",
-        meaning="So few infrastructure errors that the rest can be judged.",
-        failing="too many calls ended in infrastructure errors",
-        unknown="too many calls ended in infrastructure errors",
-        check=_infra_share,
-    ),
-    Gate(
-        name="min_samples",
-        meaning="Enough valid calls where a call is wanted.",
-        failing="there are too few valid calls",
-        unknown="there are too few valid calls",
-        check=_enough_calls,
-    ),
+    few_errors_gate(_infra_share),
+    enough_calls_gate(_enough_calls),
     Gate(
         name="accuracy_floor",
         meaning="What it was denied for is gone: even the lower bound of its accuracy lies above the floor.",
